@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+#include "types.h"
+
+/* nm_identity: who an address is. Longest prefix wins; IPv4 prefixes count from bit 96. */
+struct nm_identity_key {
+	__u32 prefix_bits; /* 0 .. 128 */
+	struct nm_addr addr;
+};
+NM_ABI_SIZE(nm_identity_key, 20);
+
+enum nm_identity_flag {
+	NM_IDENTITY_F_BACKEND = 1, /* the proxy may dial it: the proxy's source ports are closed to pods here */
+};
+
+struct nm_identity_entry {
+	__u32 identity;
+	__u32 flags; /* enum nm_identity_flag */
+};
+NM_ABI_SIZE(nm_identity_entry, 8);
+
+/* nm_class: how one policy set groups peers. No row: class 0, the peers no rule names. */
+struct nm_class_key {
+	__u32 set;
+	__u32 identity;
+	__u8 direction; /* enum nm_direction */
+	__u8 pad0[3];
+};
+NM_ABI_SIZE(nm_class_key, 12);
+
+struct nm_class_entry {
+	__u32 klass;
+};
+NM_ABI_SIZE(nm_class_entry, 4);
+
+/* nm_verdict: longest prefix over (set, class, direction, proto, port). */
+struct nm_verdict_key {
+	__u32 prefix_bits; /* NM_VERDICT_BITS_ANY, _PROTO, or _PROTO + 1..16 bits of the port */
+	__u32 set;
+	__u32 klass;
+	__u8 direction;
+	__u8 proto;
+	__be16 port_be;
+};
+NM_ABI_SIZE(nm_verdict_key, 16);
+
+enum nm_verdict_bits {
+	NM_VERDICT_BITS_ANY = 72,   /* set, class, direction */
+	NM_VERDICT_BITS_PROTO = 80, /* and the protocol */
+	NM_VERDICT_BITS_FULL = 96,  /* and the whole port */
+};
+
+enum nm_verdict {
+	NM_VERDICT_NONE = 0, /* no row: closed */
+	NM_VERDICT_ALLOW = 1,
+	NM_VERDICT_DENY = 2,         /* an explicit Deny rule */
+	NM_VERDICT_DEFAULT_DENY = 3, /* isolated, and no rule allows */
+	NM_VERDICT_REDIRECT = 4,     /* the proxy decides by request */
+};
+
+struct nm_verdict_entry {
+	__u32 verdict; /* enum nm_verdict */
+};
+NM_ABI_SIZE(nm_verdict_entry, 4);
+
+/* nm_endpoint: a pod of this node, by the ifindex of its host-side interface. One write switches its policy. */
+struct nm_endpoint_key {
+	__u32 ifindex;
+};
+NM_ABI_SIZE(nm_endpoint_key, 4);
+
+struct nm_endpoint_entry {
+	__u32 identity;
+	__u32 set; /* 0: no policy selects this pod, everything is allowed */
+};
+NM_ABI_SIZE(nm_endpoint_entry, 8);
+
+/* nm_pod: from a local pod's address to its endpoint. */
+struct nm_pod_key {
+	struct nm_addr addr;
+};
+NM_ABI_SIZE(nm_pod_key, 16);
+
+struct nm_pod_entry {
+	__u32 ifindex;
+};
+NM_ABI_SIZE(nm_pod_entry, 4);
+
+/* nm_epoch, one element: tracked connections judged under an older epoch are judged again. */
+struct nm_epoch_entry {
+	__u32 epoch;
+	__u32 applying; /* 1 while a policy change is being written; a restart that finds it finishes with a new epoch */
+};
+NM_ABI_SIZE(nm_epoch_entry, 8);
