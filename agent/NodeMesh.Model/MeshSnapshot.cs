@@ -1,0 +1,25 @@
+using System.Collections.Immutable;
+
+namespace NodeMesh.Model;
+
+/// <summary>The mesh as meant at one moment. Every list is sorted by name, so that equal worlds are equal lists.</summary>
+public sealed record MeshSnapshot(
+    ulong Revision,
+    ImmutableArray<MeshNamespace> Namespaces,
+    ImmutableArray<MeshNode> Nodes,
+    ImmutableArray<Workload> Workloads,
+    ImmutableArray<Service> Services,
+    ImmutableArray<Policy> Policies,
+    ImmutableArray<Route> Routes,
+    ImmutableArray<Gateway> Gateways,
+    ImmutableArray<Certificate> Certificates,
+    ImmutableArray<Diagnostic> Diagnostics)
+{
+    public static readonly MeshSnapshot Empty = new(0, [], [], [], [], [], [], [], [], []);
+}
+
+/// <summary>What the node itself contributes to a plan.</summary>
+/// <param name="NodeName">Pods with this spec.nodeName, or with an attachment and none, are local.</param>
+/// <param name="Addresses">Addresses on the node's devices, loopback and link-local left out.</param>
+/// <param name="GatewayAddresses">Where Gateways listen unless they say; empty: the wildcard addresses.</param>
+public sealed record NodeFacts(string NodeName, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> GatewayAddresses);

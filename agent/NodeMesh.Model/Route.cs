@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+
+namespace NodeMesh.Model;
+
+/// <summary>An HTTPRoute (gateway.networking.k8s.io/v1).</summary>
+/// <param name="CreatedAt">metadata.creationTimestamp; ties in precedence go to the older, then by name.</param>
+/// <param name="Hostnames">Lower case, "*.example.com" allowed; empty matches every host. Ignored for Service parents.</param>
+public sealed record Route(
+    ObjectName Name,
+    DateTimeOffset? CreatedAt,
+    ImmutableArray<RouteParent> Parents,
+    ImmutableArray<string> Hostnames,
+    ImmutableArray<RouteRule> Rules,
+    SourceLocation? Location = null);
+
+public enum ParentKind
+{
+    Service,
+    Gateway,
+}
+
+/// <param name="Port">Null: every port of the parent.</param>
+/// <param name="SectionName">Listener of a Gateway; null: every listener.</param>
+public sealed record RouteParent(ParentKind Kind, ObjectName Name, ushort? Port, string? SectionName);
+
+/// <param name="Name">Empty when unnamed.</param>
+/// <param name="Matches">Any of them; never empty (the default is the path prefix "/").</param>
+/// <param name="Backends">Empty with a redirect filter, else requests get 500.</param>
+/// <param name="RequestTimeout">Null: the default of 15 s; zero: none.</param>
+public sealed record RouteRule(
+    string Name,
+    ImmutableArray<RouteMatch> Matches,
+    ImmutableArray<RouteFilter> Filters,
+    ImmutableArray<RouteBackend> Backends,
+    TimeSpan? RequestTimeout,
+    TimeSpan? BackendTimeout);
+
+/// <param name="Method">Upper case; null matches every method.</param>
+public sealed record RouteMatch(StringMatch Path, ImmutableArray<HeaderMatch> Headers, ImmutableArray<HeaderMatch> Query, string? Method);
+
+/// <param name="Weight">0 to 1,000,000; 0 takes no requests.</param>
+/// <param name="Invalid">Null when the reference is good; else why it is not (such requests get 500, as the standard asks).</param>
+public sealed record RouteBackend(ObjectName Service, ushort Port, int Weight, ImmutableArray<RouteFilter> Filters, string? Invalid = null);
+
+public abstract record RouteFilter;
+
+public sealed record HeaderFilter(
+    bool OnResponse, ImmutableArray<KeyValuePair<string, string>> Set, ImmutableArray<KeyValuePair<string, string>> Add, ImmutableArray<string> Remove) : RouteFilter;
+
+/// <summary>301, 302, 303, 307 or 308; null members keep what the request had.</summary>
+public sealed record RedirectFilter(string? Scheme, string? Hostname, ushort? Port, PathRewrite? Path, int StatusCode) : RouteFilter;
+
+public sealed record RewriteFilter(string? Hostname, PathRewrite? Path) : RouteFilter;
+
+/// <param name="ReplacesPrefix">True: the matched prefix is replaced; false: the whole path.</param>
+public sealed record PathRewrite(bool ReplacesPrefix, string Value);

@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+
+namespace NodeMesh.Model;
+
+public enum Protocol : byte
+{
+    Any = 0,
+    Icmp = 1,
+    Tcp = 6,
+    Udp = 17,
+    Icmpv6 = 58,
+    Sctp = 132,
+}
+
+/// <summary>A port that a container names.</summary>
+public readonly record struct NamedPort(string Name, Protocol Protocol, ushort Number);
+
+/// <summary>How the agent finds a local pod's interface.</summary>
+/// <param name="Netns">Name under /run/netns or absolute path of the pod's network namespace; empty when unknown.</param>
+/// <param name="HostInterface">Name of the host-side interface; wins over <paramref name="Netns"/> when both are given.</param>
+public readonly record struct Attachment(string Netns, string HostInterface)
+{
+    public bool IsKnown => !string.IsNullOrEmpty(Netns) || !string.IsNullOrEmpty(HostInterface);
+}
+
+/// <summary>A pod.</summary>
+/// <param name="Addresses">status.podIPs, in order; empty while the pod has none.</param>
+/// <param name="NodeName">spec.nodeName; empty when not said.</param>
+/// <param name="Attachment">Known for pods of this node only.</param>
+public sealed record Workload(
+    ObjectName Name,
+    ImmutableSortedDictionary<string, string> Labels,
+    ImmutableArray<IpAddr> Addresses,
+    ImmutableArray<NamedPort> Ports,
+    string NodeName,
+    bool HostNetwork,
+    bool Ready,
+    bool Terminating,
+    Attachment Attachment,
+    SourceLocation? Location = null);
+
+public sealed record MeshNamespace(string Name, ImmutableSortedDictionary<string, string> Labels);
+
+/// <summary>A node; <paramref name="Addresses"/> are its InternalIP and ExternalIP addresses.</summary>
+public sealed record MeshNode(string Name, ImmutableSortedDictionary<string, string> Labels, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpPrefix> PodCidrs);

@@ -1,0 +1,46 @@
+using NodeMesh.Model;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Plan;
+
+/// <summary>Judges as nm_policy_decide in the kernel does, by the same rows. Held equal to it by a property test.</summary>
+public static class PolicyJudge
+{
+    /// <summary>Longest matching nm_identity row; World when there is none.</summary>
+    public static uint IdentityOf(PolicyPlan policy, IpAddr address)
+    {
+        for (var bits = 128; bits >= 0; bits--)
+        {
+            var key = new IdentityKey { PrefixBits = (uint)bits, Addr = Addr.From(IpPrefix.Create(address, bits).Address) };
+            if (policy.Identities.TryGetValue(key, out var entry))
+                return entry.Identity;
+        }
+
+        return (uint)IdentityId.World;
+    }
+
+    /// <summary>The verdict for one peer and destination port, and the request rules when it is Redirect.</summary>
+    /// <param name="set">The judged pod's policy set; 0 allows everything.</param>
+    public static Verdict Judge(PolicyPlan policy, uint set, Direction direction, uint peer, Protocol protocol, ushort port, out HttpPolicyPlan? http)
+    {
+        http = null;
+        if (set == 0)
+            return Verdict.Allow;
+
+        var klass = policy.Classes.TryGetValue(new ClassKey { Set = set, Identity = peer, Direction = (byte)direction }, out var c) ? c.Klass : 0;
+        for (var bits = (uint)VerdictBits.Full; bits >= (uint)VerdictBits.Any; bits--)
+        {
+            var key = VerdictRows.Key(set, klass, direction, bits, (byte)protocol, port);
+            if (policy.Verdicts.TryGetValue(key, out var entry))
+            {
+                policy.Http.TryGetValue(key, out http);
+                return (Verdict)entry.Verdict;
+            }
+
+            if (bits == (uint)VerdictBits.Proto)
+                bits = (uint)VerdictBits.Any + 1;
+        }
+
+        return Verdict.None;
+    }
+}

@@ -1,0 +1,29 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using NodeMesh.Model;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Plan;
+
+/// <summary>The very rows the kernel has, for the proxy to judge by, with the request rules that only the proxy can judge.</summary>
+/// <param name="Http">By the verdict row that says Redirect.</param>
+public sealed record PolicyPlan(
+    FrozenDictionary<IdentityKey, IdentityEntry> Identities,
+    FrozenDictionary<ClassKey, ClassEntry> Classes,
+    FrozenDictionary<VerdictKey, VerdictEntry> Verdicts,
+    FrozenDictionary<VerdictKey, HttpPolicyPlan> Http)
+{
+    public static readonly PolicyPlan Empty = new(
+        FrozenDictionary<IdentityKey, IdentityEntry>.Empty,
+        FrozenDictionary<ClassKey, ClassEntry>.Empty,
+        FrozenDictionary<VerdictKey, VerdictEntry>.Empty,
+        FrozenDictionary<VerdictKey, HttpPolicyPlan>.Empty);
+}
+
+/// <summary>Requests are refused when any of <paramref name="Deny"/> matches; else let through when <paramref name="AllowAll"/> or any of
+/// <paramref name="Allow"/> matches; else refused.</summary>
+/// <param name="AllowAll">A rule without request conditions allows this class and port; then non-HTTP bytes may pass only if Deny is empty.</param>
+public sealed record HttpPolicyPlan(bool AllowAll, ImmutableArray<HttpRulePlan> Allow, ImmutableArray<HttpRulePlan> Deny);
+
+/// <param name="Policy">"MeshPolicy shop/read-only", for logs.</param>
+public sealed record HttpRulePlan(string Policy, HttpMatch Match);
