@@ -1,0 +1,19 @@
+using System.Diagnostics;
+
+namespace NodeMesh.Testing;
+
+/// <summary>Waits for a condition instead of for a time.</summary>
+public static class Eventually
+{
+    public static void True(Func<bool> condition, string what, TimeSpan? within = null)
+    {
+        var limit = within ?? TimeSpan.FromSeconds(10);
+        var clock = Stopwatch.StartNew();
+        while (!condition())
+        {
+            if (clock.Elapsed > limit)
+                throw new TimeoutException($"not within {limit.TotalSeconds:0.#} s: {what}");
+            Thread.Sleep(10);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace NodeMesh.Testing;
+
+/// <summary>
+/// A node in a box: one namespace plays the node, one each the pods, one the outside world; a cgroup holds every process.
+/// Whatever happens to this process, a watchdog takes all of it away: that is the only clean-up there is.
+/// </summary>
+/// <remarks>Needs root. Node 192.0.2.1 / 2001:db8::1, outside 192.0.2.2 / 2001:db8::2, pods 10.244.0.N / fd00:244::N.</remarks>
+public sealed class NodeBox : IDisposable
+{
+    public const string NodeAddress = "192.0.2.1";
+    public const string NodeAddress6 = "2001:db8::1";
+    public const string OutsideAddress = "192.0.2.2";
+    public const string OutsideAddress6 = "2001:db8::2";
+    public const string NodeName = "box";
+
+    private static int _count;
+
+    private readonly Watchdog _watchdog;
+    private readonly List<PodBox> _pods = [];
+
+    /// <exception cref="InvalidOperationException">Not root, or a tool of `make setup` is missing.</exception>
+    public NodeBox()
+    {
+        if (Environment.UserName != "root")
+            throw new InvalidOperationException("a node in a box needs root: run as root");
+        Id = string.Create(CultureInfo.InvariantCulture, $"nmbox{Environment.ProcessId}x{Interlocked.Increment(ref _count)}");
+        WorkDir = Path.Combine(Path.GetTempPath(), Id);
+        Cgroup = Path.Combine(Cgroup2Mount(), Id);
+        Bpffs = Path.Combine("/sys/fs/bpf", Id);
+        Node = new Netns($"{Id}-node", this);
+        Outside = new Netns($"{Id}-out", this);
+        _watchdog = new Watchdog(Id, Cgroup, Bpffs, WorkDir);
+        Directory.CreateDirectory(ConfigDir);
+        Directory.CreateDirectory(Cgroup);
+        Shell.Script(string.Create(CultureInfo.InvariantCulture, $"""
+            grep -q ' /sys/fs/bpf bpf ' /proc/mounts || mount -t bpf bpf /sys/fs/bpf
+            mkdir -p {Bpffs}
+            ip netns add {Node.Name}
+            ip netns add {Outside.Name}
+            ip -n {Node.Name} link set lo up
+            ip -n {Outside.Name} link set lo up
+            nsenter --net=/run/netns/{Node.Name} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.accept_dad=0 net.ipv4.conf.all.rp_filter=0
+            nsenter --net=/run/netns/{Outside.Name} sysctl -qw net.ipv6.conf.default.accept_dad=0
+            ip -n {Node.Name} link add eth0 type veth peer name eth0 netns {Outside.Name}
+            ip -n {Node.Name} addr add {NodeAddress}/24 dev eth0
+            ip -n {Node.Name} addr add {NodeAddress6}/64 dev eth0 nodad
+            ip -n {Node.Name} link set eth0 up
+            ip -n {Outside.Name} addr add {OutsideAddress}/24 dev eth0
+            ip -n {Outside.Name} addr add {OutsideAddress6}/64 dev eth0 nodad
+            ip -n {Outside.Name} link set eth0 up
+            ip -n {Outside.Name} route add default via {NodeAddress}
+            ip -n {Outside.Name} -6 route add default via {NodeAddress6}
+            """)).MustSucceed("making the node");
+        WriteConfig("00-node.yaml", $$"""
+            apiVersion: v1
+            kind: Node
+            metadata: { name: {{NodeName}} }
+            status:
+              addresses:
+              - { type: InternalIP, address: {{NodeAddress}} }
+              - { type: InternalIP, address: "{{NodeAddress6}}" }
+            """);
+    }
+
+    /// <summary>Prefix of every name this box makes.</summary>
+    public string Id { get; }
+
+    public string WorkDir { get; }
+
+    public string ConfigDir => Path.Combine(WorkDir, "config");
+
+    public string RunDir => Path.Combine(WorkDir, "run");
+
+    public string Cgroup { get; }
+
+    public string Bpffs { get; }
+
+    public Netns Node { get; }
+
+    public Netns Outside { get; }
+
+    public IReadOnlyList<PodBox> Pods => _pods;
+
+    /// <summary>A pod with its veth pair and, in the configuration, its Pod object.</summary>
+    public PodBox AddPod(string name, string ns = "default", string labels = "", string ports = "", bool register = true)
+    {
+        var pod = new PodBox(this, name, ns, _pods.Count + 2);
+        _pods.Add(pod);
+        Shell.Script($"""
+            ip netns add {pod.Netns.Name}
+            nsenter --net=/run/netns/{pod.Netns.Name} sysctl -qw net.ipv6.conf.default.accept_dad=0
+            ip -n {pod.Netns.Name} link set lo up
+            ip -n {Node.Name} link add {pod.HostInterface} type veth peer name eth0 netns {pod.Netns.Name}
+            ip -n {pod.Netns.Name} addr add {pod.Address}/32 dev eth0
+            ip -n {pod.Netns.Name} addr add {pod.Address6}/128 dev eth0 nodad
+            ip -n {pod.Netns.Name} link set eth0 up
+            ip -n {Node.Name} addr add 10.244.0.1/32 dev {pod.HostInterface}
+            ip -n {Node.Name} addr add fe80::1/64 dev {pod.HostInterface} nodad
+            ip -n {Node.Name} link set {pod.HostInterface} up
+            ip -n {Node.Name} route add {pod.Address}/32 dev {pod.HostInterface}
+            ip -n {Node.Name} -6 route add {pod.Address6}/128 dev {pod.HostInterface}
+            ip -n {pod.Netns.Name} route add 10.244.0.1 dev eth0 scope link
+            ip -n {pod.Netns.Name} route add default via 10.244.0.1
+            ip -n {pod.Netns.Name} -6 route add default via fe80::1 dev eth0
+            """).MustSucceed($"making pod {name}");
+        if (register)
+            WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest(labels, ports));
+        return pod;
+    }
+
+    /// <summary>Takes the pod's network away, as a container runtime does, and its object.</summary>
+    public void RemovePod(PodBox pod)
+    {
+        _pods.Remove(pod);
+        File.Delete(Path.Combine(ConfigDir, $"pod-{pod.Namespace}-{pod.Name}.yaml"));
+        Shell.Script($"ip -n {Node.Name} link del {pod.HostInterface}; ip netns del {pod.Netns.Name}").MustSucceed($"removing pod {pod.Name}");
+    }
+
+    /// <summary>Writes one file of objects atomically, as an editor or a ConfigMap does.</summary>
+    public void WriteConfig(string file, string yaml)
+    {
+        var temporary = Path.Combine(WorkDir, "." + file);
+        File.WriteAllText(temporary, yaml);
+        File.Move(temporary, Path.Combine(ConfigDir, file), overwrite: true);
+    }
+
+    public void DeleteConfig(string file) => File.Delete(Path.Combine(ConfigDir, file));
+
+    public void AddNamespace(string name, string labels = "") => WriteConfig($"01-ns-{name}.yaml", $$"""
+        apiVersion: v1
+        kind: Namespace
+        metadata:
+          name: {{name}}
+          labels: { {{labels}} }
+        """);
+
+    /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
+    public AgentProcess StartAgent(params string[] more) => new(this, more);
+
+    /// <summary>How to start a program in a namespace and in the box's cgroup.</summary>
+    internal ProcessStartInfo Enter(string netns, IEnumerable<string> command) => new("/bin/sh",
+        ["-c", $"echo $$ > {Cgroup}/cgroup.procs && exec nsenter --net=/run/netns/{netns} -- \"$@\"", "sh", .. command]);
+
+    public void Dispose() => _watchdog.Dispose();
+
+    /// <summary>Where cgroup v2 is mounted: /sys/fs/cgroup, or its "unified" folder beside v1.</summary>
+    public static string Cgroup2Mount()
+    {
+        foreach (var line in File.ReadLines("/proc/mounts"))
+        {
+            var fields = line.Split(' ');
+            if (fields.Length > 2 && fields[2] == "cgroup2")
+                return fields[1];
+        }
+
+        throw new InvalidOperationException("no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup/unified");
+    }
+}

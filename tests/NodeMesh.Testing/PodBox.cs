@@ -1,0 +1,87 @@
+using System.Globalization;
+
+namespace NodeMesh.Testing;
+
+/// <summary>A pod of a box.</summary>
+public sealed class PodBox
+{
+    private readonly NodeBox _box;
+
+    internal PodBox(NodeBox box, string name, string ns, int number)
+    {
+        _box = box;
+        Name = name;
+        Namespace = ns;
+        Address = string.Create(CultureInfo.InvariantCulture, $"10.244.0.{number}");
+        Address6 = string.Create(CultureInfo.InvariantCulture, $"fd00:244::{number:x}");
+        HostInterface = string.Create(CultureInfo.InvariantCulture, $"veth{number}");
+        Netns = new Netns($"{box.Id}-p{number}", box);
+    }
+
+    public string Name { get; }
+
+    public string Namespace { get; }
+
+    public string Address { get; }
+
+    public string Address6 { get; }
+
+    public string HostInterface { get; }
+
+    public Netns Netns { get; }
+
+    /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families.</summary>
+    public ChildProcess StartNginx(string says, int port = 80)
+    {
+        var dir = Path.Combine(_box.WorkDir, string.Create(CultureInfo.InvariantCulture, $"nginx-{Name}-{port}"));
+        Directory.CreateDirectory(dir);
+        File.WriteAllText(Path.Combine(dir, "nginx.conf"), $$"""
+            daemon off;
+            user root;
+            worker_processes 1;
+            pid {{dir}}/pid;
+            error_log stderr warn;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              keepalive_requests 100000000;
+              client_body_temp_path {{dir}};
+              proxy_temp_path {{dir}};
+              fastcgi_temp_path {{dir}};
+              uwsgi_temp_path {{dir}};
+              scgi_temp_path {{dir}};
+              client_max_body_size 0;
+              server {
+                listen 0.0.0.0:{{port}} reuseport backlog=4096;
+                listen [::]:{{port}} ipv6only=on reuseport backlog=4096;
+                default_type text/plain;
+                location / { return 200 "{{says}} $request_method $request_uri from $remote_addr host $http_host\n"; }
+                location /headers { return 200 "{{says}} xff=$http_x_forwarded_for proto=$http_x_forwarded_proto id=$http_x_request_id added=$http_x_added\n"; }
+              }
+            }
+            """);
+        var nginx = Netns.Start("nginx", "-p", dir, "-c", Path.Combine(dir, "nginx.conf"));
+        Eventually.True(() => nginx.HasExited || Netns.Run("sh", "-c", $"ss -Hltn sport = :{port} | grep -q .").ExitCode == 0, $"nginx of {Name}");
+        return nginx.HasExited ? throw new InvalidOperationException($"nginx of {Name} ended:\n{nginx.Output}") : nginx;
+    }
+
+    internal string Manifest(string labels, string ports) => $$"""
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: {{Name}}
+          namespace: {{Namespace}}
+          labels: { {{labels}} }
+          annotations: { nodemesh.io/netns: {{Netns.Name}} }
+        spec:
+          nodeName: {{NodeBox.NodeName}}
+          containers:
+          - name: main
+            image: example
+            ports: [ {{ports}} ]
+        status:
+          podIPs:
+          - { ip: {{Address}} }
+          - { ip: "{{Address6}}" }
+        """;
+}

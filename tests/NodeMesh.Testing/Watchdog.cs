@@ -1,0 +1,36 @@
+using System.Diagnostics;
+
+namespace NodeMesh.Testing;
+
+/// <summary>A shell in a session of its own that waits for our end of a pipe to close, by Dispose or by death, and then cleans up.</summary>
+internal sealed class Watchdog : IDisposable
+{
+    private readonly Process _shell;
+
+    public Watchdog(string prefix, string cgroup, string bpffs, string workDir)
+    {
+        // Two rounds of kill, since a process may be starting another while we look.
+        var script = $$"""
+            trap '' INT TERM HUP
+            cat > /dev/null
+            for round in 1 2 3; do
+              for pid in $(cat {{cgroup}}/cgroup.procs 2> /dev/null); do kill -KILL $pid 2> /dev/null; done
+              sleep 0.05
+            done
+            rm -rf {{bpffs}}
+            for ns in $(ip netns list | cut -d' ' -f1 | grep '^{{prefix}}-'); do ip netns del $ns; done
+            for try in 1 2 3 4 5 6 7 8 9 10; do rmdir {{cgroup}} 2> /dev/null && break; [ -d {{cgroup}} ] || break; sleep 0.1; done
+            rm -rf {{workDir}}
+            """;
+        _shell = Process.Start(new ProcessStartInfo("setsid", ["/bin/sh", "-c", script]) { RedirectStandardInput = true })
+            ?? throw new InvalidOperationException("setsid did not start");
+    }
+
+    public void Dispose()
+    {
+        _shell.StandardInput.Close();
+        if (!_shell.WaitForExit(TimeSpan.FromSeconds(20)))
+            throw new TimeoutException("the box's clean-up did not end");
+        _shell.Dispose();
+    }
+}
