@@ -140,6 +140,9 @@ public sealed class NodeBox : IDisposable
     /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
     public AgentProcess StartAgent(params string[] more) => new(this, more);
 
+    /// <summary>A namespace that the test made itself; its name must start with <see cref="Id"/> so that it is cleaned up.</summary>
+    public Netns InNamespace(string name) => new(name, this);
+
     /// <summary>How to start a program in a namespace and in the box's cgroup.</summary>
     internal ProcessStartInfo Enter(string netns, IEnumerable<string> command) => new("/bin/sh",
         ["-c", $"echo $$ > {Cgroup}/cgroup.procs && exec nsenter --net=/run/netns/{netns} -- \"$@\"", "sh", .. command]);

@@ -1,0 +1,72 @@
+using System.Globalization;
+
+namespace NodeMesh.Testing;
+
+/// <summary>YAML of the objects that many tests need, in their shortest honest form.</summary>
+public static class Manifests
+{
+    /// <param name="ports">"name:port:targetPort[:protocol[:appProtocol]]", several by blanks.</param>
+    public static string Service(string name, string selector, string vip, string ports, string ns = "default", string vip6 = "")
+    {
+        var list = string.Concat(ports.Split(' ').Select(p => p.Split(':')).Select(p => string.Create(CultureInfo.InvariantCulture,
+            $"  - {{ name: {p[0]}, port: {p[1]}, targetPort: {p[2]}, protocol: {(p.Length > 3 && p[3] != "" ? p[3] : "TCP")}{(p.Length > 4 ? $", appProtocol: {p[4]}" : "")} }}\n")));
+        return $$"""
+            apiVersion: v1
+            kind: Service
+            metadata: { name: {{name}}, namespace: {{ns}} }
+            spec:
+              selector: { {{selector}} }
+              clusterIP: "{{vip}}"
+              clusterIPs: [ "{{vip}}"{{(vip6 == "" ? "" : $", \"{vip6}\"")}} ]
+              ports:
+            {{list}}
+            """;
+    }
+
+    /// <summary>Refuses everything in one direction for every pod of a namespace.</summary>
+    public static string DefaultDeny(string direction, string ns = "default") => $$"""
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: { name: deny-{{direction.ToLowerInvariant()}}, namespace: {{ns}} }
+        spec:
+          podSelector: {}
+          policyTypes: [ {{direction}} ]
+        """;
+
+    /// <summary>Lets pods labelled <paramref name="from"/> reach pods labelled <paramref name="to"/> on one TCP port.</summary>
+    public static string AllowIngress(string name, string to, string from, int port, string ns = "default") => string.Create(CultureInfo.InvariantCulture, $$"""
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: { name: {{name}}, namespace: {{ns}} }
+        spec:
+          podSelector: { matchLabels: { {{to}} } }
+          ingress:
+          - from: [ { podSelector: { matchLabels: { {{from}} } } } ]
+            ports: [ { port: {{port}} } ]
+        """);
+
+    /// <summary>Ingress MeshPolicy with one HTTP rule.</summary>
+    public static string AllowMethods(string name, string to, string methods, int port, string ns = "default") => string.Create(CultureInfo.InvariantCulture, $$"""
+        apiVersion: nodemesh.io/v1alpha1
+        kind: MeshPolicy
+        metadata: { name: {{name}}, namespace: {{ns}} }
+        spec:
+          podSelector: { matchLabels: { {{to}} } }
+          ingress:
+          - ports: [ { protocol: TCP, port: {{port}} } ]
+            http: [ { methods: [ {{methods}} ] } ]
+        """);
+
+    /// <summary>An HTTPRoute with the given rules (YAML list, at any indentation).</summary>
+    public static string Route(string name, string service, string rules, string ns = "default") => $$"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: { name: {{name}}, namespace: {{ns}} }
+        spec:
+          parentRefs: [ { group: "", kind: Service, name: {{service}} } ]
+          rules:
+        {{Indent(rules, "  ")}}
+        """;
+
+    private static string Indent(string text, string by) => string.Join('\n', text.TrimEnd().Split('\n').Select(l => by + l));
+}
