@@ -1,0 +1,85 @@
+using System.Runtime.ExceptionServices;
+
+namespace NodeMesh.Native.Namespaces;
+
+/// <summary>A network namespace, held open.</summary>
+public sealed unsafe class NetNamespace : IDisposable
+{
+    private const int CloneNewNet = 0x40000000;
+    private const int SolSocket = 1;
+    private const int SoNetnsCookie = 71;
+    private const string NamedDirectory = "/run/netns";
+
+    private readonly OwnedFd _namespace;
+
+    private NetNamespace(OwnedFd fd, string path)
+    {
+        _namespace = fd;
+        Path = path;
+    }
+
+    public string Path { get; }
+
+    public OwnedFd Handle => _namespace;
+
+    /// <param name="nameOrPath">A name under /run/netns, or an absolute path such as /proc/PID/ns/net.</param>
+    /// <exception cref="SyscallException">ENOENT: there is none; EACCES, EPERM: not ours to open.</exception>
+    public static NetNamespace Open(string nameOrPath)
+    {
+        var path = PathOf(nameOrPath);
+        return new NetNamespace(OwnedFd.Open(path), path);
+    }
+
+    public static string PathOf(string nameOrPath) => nameOrPath.StartsWith('/') ? nameOrPath : $"{NamedDirectory}/{nameOrPath}";
+
+    /// <summary>
+    /// Runs something inside, on a thread of its own that is never used again: a namespace belongs to a thread, and pooled threads are shared.
+    /// Sockets opened inside stay there for good.
+    /// </summary>
+    /// <exception cref="SyscallException">setns(2) failed.</exception>
+    public T Run<T>(Func<T> action)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? thrown = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                if (Libc.SetNs(_namespace.Fd, CloneNewNet) < 0)
+                    throw Libc.Failed("setns", Path);
+                result = action();
+            }
+            catch (Exception e)
+            {
+                // Carried over to the caller's thread, where it is thrown again.
+                thrown = ExceptionDispatchInfo.Capture(e);
+            }
+        })
+        { IsBackground = true, Name = "netns" };
+        thread.Start();
+        thread.Join();
+        thrown?.Throw();
+        return result!;
+    }
+
+    /// <inheritdoc cref="Run{T}(Func{T})"/>
+    public void Run(Action action) => Run(() =>
+    {
+        action();
+        return 0;
+    });
+
+    /// <summary>The number that bpf_get_netns_cookie() answers for sockets inside.</summary>
+    /// <exception cref="SyscallException">setns(2) or getsockopt(2) failed.</exception>
+    public ulong Cookie() => Run(() =>
+    {
+        using var socket = new OwnedFd(Libc.Socket(1, 1 | Libc.O_CLOEXEC, 0));
+        ulong cookie;
+        uint size = sizeof(ulong);
+        if (socket.IsInvalid || Libc.GetSockOpt(socket.Fd, SolSocket, SoNetnsCookie, &cookie, &size) < 0)
+            throw Libc.Failed("getsockopt(SO_NETNS_COOKIE)", Path);
+        return cookie;
+    });
+
+    public void Dispose() => _namespace.Dispose();
+}
