@@ -1,0 +1,141 @@
+using NodeMesh.Testing;
+
+namespace NodeMesh.Node.Tests;
+
+/// <summary>Gateways: HTTP and HTTPS from outside the node, TLS ended by the proxy.</summary>
+public sealed class GatewayTests
+{
+    private NodeBox _box = null!;
+    private Certificates _certificates = null!;
+    private string _trust = null!;
+    private AgentProcess _agent = null!;
+
+    [OneTimeSetUp]
+    public void StartMesh()
+    {
+        _box = new NodeBox();
+        _box.AddNamespace("default");
+        _box.AddPod("web", labels: "app: web").StartNginx("web");
+        _certificates = new Certificates(_box.WorkDir);
+        _trust = _certificates.Make("www", "www.example.com");
+        _certificates.Make("wild", "*.shop.example.com");
+        _box.WriteConfig("secret-www.yaml", _certificates.Secret("www", "www"));
+        _box.WriteConfig("secret-wild.yaml", _certificates.Secret("wild", "wild"));
+        _box.WriteConfig("svc.yaml", Manifests.Service("web", "app: web", "10.96.0.10", "http:80:80"));
+        _box.WriteConfig("gateway.yaml", """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: GatewayClass
+            metadata: { name: nodemesh }
+            spec: { controllerName: nodemesh.io/gateway-controller }
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: { name: edge, namespace: default }
+            spec:
+              gatewayClassName: nodemesh
+              listeners:
+              - { name: http, protocol: HTTP, port: 8080 }
+              - { name: www, protocol: HTTPS, port: 8443, hostname: www.example.com, tls: { certificateRefs: [ { name: www } ] } }
+              - { name: wild, protocol: HTTPS, port: 8443, hostname: "*.shop.example.com", tls: { certificateRefs: [ { name: wild } ] } }
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: { name: edge, namespace: default }
+            spec:
+              parentRefs: [ { name: edge } ]
+              rules: [ { backendRefs: [ { name: web, port: 80 } ] } ]
+            """);
+        _agent = _box.StartAgent("--access-log", "text").MustBeReady();
+    }
+
+    [OneTimeTearDown]
+    public void EndMesh()
+    {
+        if (TestContext.CurrentContext.Result.FailCount > 0)
+            TestContext.Out.WriteLine(_agent?.Log);
+        _agent?.Dispose();
+        _box?.Dispose();
+    }
+
+    private HttpAnswer Https(string host, params string[] more) =>
+        _box.Outside.Curl($"https://{host}:8443/hello", ["--resolve", $"{host}:8443:{NodeBox.NodeAddress}", "--cacert", _trust, .. more]);
+
+    [Test]
+    public void Plain_http_from_outside_is_routed_over_both_families()
+    {
+        Assert.That(_box.Outside.Curl($"http://{NodeBox.NodeAddress}:8080/hello").Body, Does.StartWith("web GET /hello"));
+        Assert.That(_box.Outside.Curl($"http://[{NodeBox.NodeAddress6}]:8080/hello").Body, Does.StartWith("web GET /hello"));
+    }
+
+    [TestCase("--tlsv1.2", "--tls-max", "1.2")]
+    [TestCase("--tlsv1.3", "--tls-max", "1.3")]
+    public void Tls_is_ended_and_the_request_routed_over_both_versions(string a, string b, string c)
+    {
+        var answer = Https("www.example.com", a, b, c);
+        Assert.That(answer.Body, Does.StartWith("web GET /hello"), answer.Errors);
+    }
+
+    [Test]
+    public void The_client_is_told_to_the_backend()
+    {
+        var answer = _box.Outside.Curl("https://www.example.com:8443/headers", "--resolve", $"www.example.com:8443:{NodeBox.NodeAddress}", "--cacert", _trust);
+        Assert.That(answer.Body, Does.Contain($"xff={NodeBox.OutsideAddress} ").And.Contain("proto=https"));
+    }
+
+    [Test]
+    public void A_wildcard_name_gets_its_own_certificate()
+    {
+        var answer = _box.Outside.Curl("https://one.shop.example.com:8443/", "--resolve", $"one.shop.example.com:8443:{NodeBox.NodeAddress}",
+            "--cacert", Path.Combine(_box.WorkDir, "wild.crt"));
+        Assert.That(answer.Status, Is.EqualTo(200), answer.Errors);
+    }
+
+    [Test]
+    public void An_unknown_name_and_a_version_nobody_shares_end_the_handshake()
+    {
+        Assert.That(_box.Outside.Curl("https://other.test:8443/", "-k", "--resolve", $"other.test:8443:{NodeBox.NodeAddress}").CurlExit, Is.EqualTo(35));
+        var old = _box.Outside.Run("openssl", "s_client", "-connect", $"{NodeBox.NodeAddress}:8443", "-servername", "www.example.com", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0");
+        Assert.That(old.ExitCode, Is.Not.Zero);
+    }
+
+    [Test]
+    public void A_session_is_resumed()
+    {
+        var result = _box.Outside.Script($"""
+            printf 'GET /hello HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n' | openssl s_client -quiet -ign_eof -connect {NodeBox.NodeAddress}:8443 -servername www.example.com -CAfile {_trust} -sess_out {_box.WorkDir}/session > /dev/null 2>&1
+            printf 'GET /hello HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n' | openssl s_client -ign_eof -connect {NodeBox.NodeAddress}:8443 -servername www.example.com -CAfile {_trust} -sess_in {_box.WorkDir}/session 2>&1
+            """);
+        Assert.That(result.Output, Does.Contain("Reused, TLS"), result.Errors);
+    }
+
+    [Test]
+    public void A_client_that_stalls_in_the_handshake_harms_nobody()
+    {
+        using var stalled = _box.Outside.Start("socat", "-u", $"TCP:{NodeBox.NodeAddress}:8443", "STDOUT");
+        Assert.That(Https("www.example.com").Status, Is.EqualTo(200));
+    }
+
+    [Test]
+    public void A_certificate_is_replaced_under_load_without_a_failure_and_a_bad_key_changes_nothing()
+    {
+        using var load = _box.Outside.Start("wrk", "-t1", "-c8", "-d4", "-H", "Host: www.example.com", $"https://{NodeBox.NodeAddress}:8443/hello");
+        var names = Shell.Script("sleep 0.5");
+        _certificates.Make("www2", "www.example.com", serial: "77");
+        _certificates.Make("unrelated", "www.example.com");
+        _box.WriteConfig("secret-www.yaml", _certificates.Secret("www", "www2"));
+        Eventually.True(() => Serial() == "4D", "the new certificate is served");
+
+        _box.WriteConfig("secret-www.yaml", _certificates.Secret("www", "www2", keyOf: "unrelated"));
+        Eventually.True(() => _agent.Cli("diagnostics").Output.Contains("secret-www.yaml", StringComparison.Ordinal), "the wrong key is named");
+        Assert.That(Serial(), Is.EqualTo("4D"), "the last good one stays");
+        Assert.That(_agent.Log, Does.Not.Contain("PRIVATE KEY"));
+
+        Assert.That(load.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+        Load.MustBeClean(load.Output);
+        _trust = Path.Combine(_box.WorkDir, "www2.crt");
+        Assert.That(names.ExitCode, Is.Zero);
+    }
+
+    private string Serial() => _box.Outside.Script(
+        $"openssl s_client -connect {NodeBox.NodeAddress}:8443 -servername www.example.com < /dev/null 2> /dev/null | openssl x509 -noout -serial").Output.Trim().Replace("serial=", "", StringComparison.Ordinal);
+}

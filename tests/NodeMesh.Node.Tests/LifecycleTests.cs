@@ -1,0 +1,128 @@
+using NodeMesh.Testing;
+
+namespace NodeMesh.Node.Tests;
+
+/// <summary>Death, return, refusal and removal of the agent.</summary>
+public sealed class LifecycleTests
+{
+    private NodeBox _box = null!;
+    private PodBox _client = null!;
+    private PodBox _server = null!;
+
+    [SetUp]
+    public void MakeNode()
+    {
+        _box = new NodeBox();
+        _box.AddNamespace("default");
+        _client = _box.AddPod("client", labels: "app: client");
+        _server = _box.AddPod("server", labels: "app: server");
+        _server.StartNginx("server");
+        _box.WriteConfig("svc.yaml", Manifests.Service("web", "app: server", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
+        _box.WriteConfig("policy.yaml", Manifests.AllowIngress("clients", "app: server", "app: client", 80));
+    }
+
+    [TearDown]
+    public void EndMesh() => _box?.Dispose();
+
+    [Test]
+    public void Layer_4_goes_on_through_sigkill_and_restart_without_a_failed_request_and_the_restart_writes_nothing()
+    {
+        var agent = _box.StartAgent().MustBeReady();
+        using var load = _client.Netns.Start("wrk", "-t1", "-c8", "-d6", "http://10.96.0.10/");
+        using var connects = _client.Netns.Start("wrk", "-t1", "-c4", "-d6", "-H", "Connection: close", "http://10.96.0.10/");
+        Thread.Sleep(1000);
+
+        agent.Kill();
+        Thread.Sleep(1000);
+        Assert.That(_box.Outside.Curl($"http://{_server.Address}/", "-m", "0.5").Status, Is.Zero, "policy goes on");
+        Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200), "new connections go on");
+        using var again = _box.StartAgent().MustBeReady();
+
+        Assert.That(again.Metric("nodemesh_datapath_writes_total"), Is.Zero, again.Log);
+        load.WaitForExit(TimeSpan.FromSeconds(15));
+        connects.WaitForExit(TimeSpan.FromSeconds(15));
+        Load.MustBeClean(load.Output);
+        Load.MustBeClean(connects.Output);
+    }
+
+    [Test]
+    public void Sigterm_finishes_requests_and_leaves_the_kernel_side_in_force()
+    {
+        _box.WriteConfig("route.yaml", Manifests.Route("web", "web", "- backendRefs: [ { name: web, port: 80 } ]"));
+        var agent = _box.StartAgent().MustBeReady();
+        Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200));
+
+        Assert.That(agent.Terminate(TimeSpan.FromSeconds(15)), Is.True, agent.Log);
+
+        Assert.That(agent.ExitCode, Is.Zero, agent.Log);
+        Assert.That(_box.Outside.Curl($"http://{_server.Address}/", "-m", "0.5").Status, Is.Zero, "policy goes on");
+    }
+
+    [Test]
+    public void A_second_agent_on_the_node_is_refused_in_one_line()
+    {
+        using var first = _box.StartAgent().MustBeReady();
+        using var second = _box.StartAgent();
+        Assert.That(second.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(second.ExitCode, Is.EqualTo(15), second.Log);
+        Assert.That(second.Log, Does.Not.Contain("   at "), "no stack trace");
+        Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200));
+    }
+
+    [Test]
+    public void A_port_in_use_is_refused_with_its_number()
+    {
+        using var squatter = _box.Node.Start("socat", "TCP4-LISTEN:15001,bind=127.0.0.1", "STDOUT");
+        Eventually.True(() => _box.Node.Run("sh", "-c", "ss -Hltn sport = :15001 | grep -q .").ExitCode == 0, "the port is taken");
+        using var agent = _box.StartAgent();
+        Assert.That(agent.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(agent.ExitCode, Is.EqualTo(14), agent.Log);
+        Assert.That(agent.Log, Does.Contain("15001"));
+    }
+
+    [TestCase("--bpffs", "/tmp", 12)]
+    [TestCase("--cgroup", "/tmp", 13)]
+    public void A_missing_mount_is_one_clear_line_with_its_own_exit_code(string option, string value, int code)
+    {
+        using var agent = _box.StartAgent(option, value);
+        Assert.That(agent.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(agent.ExitCode, Is.EqualTo(code), agent.Log);
+        Assert.That(agent.Log, Does.Contain("mount -t"), "the cure");
+    }
+
+    [Test]
+    public void Cleanup_leaves_the_node_as_found()
+    {
+        var before = Footprint();
+        var agent = _box.StartAgent().MustBeReady();
+        Assert.That(Footprint(), Is.Not.EqualTo(before), "the agent leaves traces while it runs");
+        agent.Kill();
+
+        var cleanup = _box.Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", _box.Bpffs, "--run-dir", _box.RunDir, "--cgroup", _box.Cgroup);
+
+        Assert.That(cleanup.ExitCode, Is.Zero, cleanup.Output + cleanup.Errors);
+        Assert.That(Footprint(), Is.EqualTo(before));
+        Assert.That(Directory.EnumerateFileSystemEntries(_box.Bpffs), Is.Empty);
+        Assert.That(_box.Outside.Curl($"http://{_server.Address}/").Status, Is.EqualTo(200), "no policy any more");
+    }
+
+    [Test]
+    public void A_pod_that_comes_and_goes_is_attached_and_forgotten()
+    {
+        using var agent = _box.StartAgent().MustBeReady();
+        var late = _box.AddPod("late", labels: "app: server");
+        late.StartNginx("late");
+        Eventually.True(() => _box.Outside.Curl($"http://{late.Address}/", "-m", "0.3").Status == 0, "the late pod is under policy");
+        Assert.That(agent.Cli("endpoints").Output, Does.Contain("late"));
+
+        _box.RemovePod(late);
+        Eventually.True(() => !agent.Cli("endpoints").Output.Contains("late", StringComparison.Ordinal), "the pod is forgotten");
+        Eventually.True(() => !Shell.Script($"find {_box.Bpffs} -name 'ep_*'").Output.Split('\n').Any(l => l.Contains(late.HostInterface, StringComparison.Ordinal)), "no link is left");
+        Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200));
+    }
+
+    private string Footprint() => _box.Node.Script(
+        "ip rule; ip -6 rule; ip route show table all | grep -v '^fe80\\|^ff00\\|multicast\\|anycast' ; ip -6 route show table all | grep -v 'fe80\\|ff00\\|multicast\\|anycast'; ip -o link | sed 's/qdisc.*//'").Output
+        + Shell.Run("bpftool", ["cgroup", "show", _box.Cgroup]).Output
+        + _box.Node.Run("bpftool", "net", "show").Output;
+}
