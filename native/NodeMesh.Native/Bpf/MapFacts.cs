@@ -39,6 +39,9 @@ public readonly record struct MapFacts(uint Id, string Name, uint Type, uint Key
         return fd >= 0 ? new OwnedFd(fd) : -fd == Errno.ENOENT ? null : throw new BpfException("obj_get", path, -fd);
     }
 
+    /// <summary>The same map on a descriptor of its own.</summary>
+    public static OwnedFd Share(OwnedFd map, string subject) => Duplicate(map.Fd, subject);
+
     internal static OwnedFd Duplicate(int fd, string subject)
     {
         var copy = fd < 0 ? -1 : Libc.Duplicate(fd);

@@ -1,0 +1,31 @@
+namespace NodeMesh.Datapath.Attach;
+
+/// <param name="PinName">Of the link: says interface and direction.</param>
+/// <param name="Ingress">tcx ingress of the interface, else egress.</param>
+internal sealed record HookTarget(string PinName, int Ifindex, bool Ingress, string Object, string Program)
+{
+    public const string EndpointPrefix = "ep_";
+    public const string DevicePrefix = "dev_";
+
+    /// <summary>Traffic from the pod arrives at the host side, traffic to the pod leaves there.</summary>
+    public static IEnumerable<HookTarget> OfEndpoint(int ifindex) =>
+    [
+        new($"{EndpointPrefix}{ifindex}_in", ifindex, true, "endpoint", "nm_pod_ingress"),
+        new($"{EndpointPrefix}{ifindex}_out", ifindex, false, "endpoint", "nm_pod_egress"),
+    ];
+
+    public static HookTarget OfDevice(int ifindex) => new($"{DevicePrefix}{ifindex}_in", ifindex, true, "node", "nm_node_ingress");
+}
+
+/// <summary>Puts programs on interfaces and keeps them there, first of all on their hook.</summary>
+internal interface IInterfaceHooks : IDisposable
+{
+    /// <summary>Attaches what is missing, takes off what is not named, and checks that each is still first.</summary>
+    /// <param name="removals">Whether what is not named is taken off, unless its interface is gone.</param>
+    /// <param name="problems">What failed or had to be put right, in words.</param>
+    /// <returns>How many attachments were made, swapped or removed.</returns>
+    int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, List<string> problems);
+
+    /// <summary>Whether a target is attached, as far as known.</summary>
+    bool IsAttached(HookTarget target);
+}

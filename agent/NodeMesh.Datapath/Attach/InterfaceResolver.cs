@@ -1,0 +1,83 @@
+using NodeMesh.Model;
+using NodeMesh.Native;
+using NodeMesh.Native.Namespaces;
+using NodeMesh.Native.Netlink;
+using NodeMesh.Plan;
+
+namespace NodeMesh.Datapath.Attach;
+
+/// <param name="Interfaces">Host-side interface of each endpoint that was found.</param>
+/// <param name="Missing">Why each other endpoint was not.</param>
+/// <param name="Devices">Interfaces toward other nodes and the world.</param>
+internal sealed record ResolvedInterfaces(
+    IReadOnlyDictionary<EndpointPlan, int> Interfaces, IReadOnlyDictionary<EndpointPlan, string> Missing, IReadOnlyList<NetInterface> Devices);
+
+/// <summary>Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed.</summary>
+internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink)
+{
+    private const byte LinkScope = 253;
+
+    private Dictionary<ObjectName, int> _last = [];
+
+    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints)
+    {
+        var host = RtLinks.Dump(netlink);
+        var found = new Dictionary<EndpointPlan, int>();
+        var missing = new Dictionary<EndpointPlan, string>();
+        foreach (var endpoint in endpoints)
+        {
+            var (ifindex, reason) = Find(endpoint, host);
+
+            // A namespace that cannot be asked for a moment must not take a living pod out of policy.
+            if (ifindex == 0 && _last.TryGetValue(endpoint.Name, out var before) && host.Exists(i => i.Ifindex == before))
+                ifindex = before;
+            if (ifindex == 0)
+                missing[endpoint] = reason;
+            else if (found.FirstOrDefault(f => f.Value == ifindex) is { Key: { } other })
+                missing[endpoint] = $"its interface (ifindex {ifindex}) is already that of {other.Name}";
+            else
+                found[endpoint] = ifindex;
+        }
+
+        _last = found.ToDictionary(f => f.Key.Name, f => f.Value);
+        return new ResolvedInterfaces(found, missing, Devices(host, found.Values.ToHashSet()));
+    }
+
+    private (int Ifindex, string Reason) Find(EndpointPlan endpoint, List<NetInterface> host)
+    {
+        var attachment = endpoint.Attachment;
+        if (!string.IsNullOrEmpty(attachment.HostInterface))
+        {
+            var named = host.Find(i => i.Name == attachment.HostInterface);
+            return named is null ? (0, $"no interface {attachment.HostInterface} on this node") : (named.Ifindex, "");
+        }
+
+        if (string.IsNullOrEmpty(attachment.Netns))
+            return (0, "it names neither network namespace nor host-side interface");
+        try
+        {
+            using var netns = NetNamespace.Open(attachment.Netns);
+            var sides = RtLinks.HostSides(netlink, host, netns.Handle);
+            return sides.Count switch
+            {
+                0 => (0, $"no veth of this host leads into {netns.Path}"),
+                1 => (sides[0].Ifindex, ""),
+                _ => (0, $"{sides.Count} veths of this host lead into {netns.Path} ({string.Join(", ", sides.Select(s => s.Name))}). Cure: name one with the annotation nodemesh.io/host-interface"),
+            };
+        }
+        catch (SyscallException e)
+        {
+            return (0, e.Errno == Errno.ENOENT ? $"network namespace {NetNamespace.PathOf(attachment.Netns)} does not exist" : e.Message);
+        }
+    }
+
+    private List<NetInterface> Devices(List<NetInterface> host, HashSet<int> pods)
+    {
+        if (options.NodeDevices.Count > 0)
+            return host.Where(i => options.NodeDevices.Contains(i.Name)).ToList();
+
+        // Every veth has a link-local IPv6 address of its own; that does not make it a way to the world.
+        var addressed = RtAddresses.Dump(netlink).Where(a => a.Scope != LinkScope).Select(a => a.Ifindex).ToHashSet();
+        return host.Where(i => !i.IsLoopback && addressed.Contains(i.Ifindex) && !pods.Contains(i.Ifindex)).ToList();
+    }
+}

@@ -1,0 +1,77 @@
+using NodeMesh.Datapath.Attach;
+using NodeMesh.Datapath.Load;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Native.Netlink;
+
+namespace NodeMesh.Datapath;
+
+/// <param name="Removed">What was taken off, in words; empty when there was nothing.</param>
+public sealed record CleanupReport(IReadOnlyList<string> Removed);
+
+/// <summary>Takes everything of NodeMesh off the node. May be called any number of times.</summary>
+public static class Cleaner
+{
+    /// <exception cref="NodeFaultException">SecondAgent: an agent runs and would put everything back.</exception>
+    public static CleanupReport Run(DatapathOptions options)
+    {
+        using var agentLock = AgentLock.Take(options.RunDirectory);
+        using var netlink = new NetlinkSocket();
+        var removed = new List<string>();
+
+        var pins = PinTree.At(options.BpffsPath);
+        if (Directory.Exists(pins.Base))
+        {
+            foreach (var generation in Directory.GetDirectories(pins.Base))
+                removed.Add($"{RemovePins(generation)} pins in {generation}");
+            Directory.Delete(pins.Base);
+        }
+
+        foreach (var filter in ClsactHooks.OursOnNode(netlink).ToArray())
+        {
+            RtFilters.Remove(netlink, filter);
+            removed.Add($"filter {filter.Name} at ifindex {filter.Ifindex}");
+            if (RtFilters.Dump(netlink, filter.Ifindex, ingress: true).Count + RtFilters.Dump(netlink, filter.Ifindex, ingress: false).Count == 0)
+                RtFilters.RemoveClsact(netlink, filter.Ifindex);
+        }
+
+        var routes = ProxyRoutes.Remove(netlink);
+        if (routes > 0)
+            removed.Add($"{routes} routing rules and routes");
+        if (new PortRange(options.RunDirectory).Restore())
+            removed.Add("the widened ip_local_port_range");
+
+        File.Delete(Path.Combine(options.RunDirectory, "agent.lock"));
+        return new CleanupReport(removed);
+    }
+
+    /// <summary>Detaches and unpins everything below a folder, links first, and removes the folder. How many pins.</summary>
+    internal static int RemovePins(string generation)
+    {
+        var count = 0;
+        var links = Path.Combine(generation, "links");
+        if (Directory.Exists(links))
+        {
+            foreach (var path in Directory.GetFiles(links))
+            {
+                using var link = BpfLink.OpenPinned(path);
+
+                // Removing the pin would do it too, but only some time after this call.
+                if (link is { Facts.IsDetached: false })
+                    link.Detach();
+                File.Delete(path);
+                count++;
+            }
+        }
+
+        foreach (var path in Directory.GetFiles(generation, "*", SearchOption.AllDirectories))
+        {
+            File.Delete(path);
+            count++;
+        }
+
+        foreach (var directory in Directory.GetDirectories(generation, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length))
+            Directory.Delete(directory);
+        Directory.Delete(generation);
+        return count;
+    }
+}

@@ -1,0 +1,95 @@
+using NodeMesh.Native;
+using NodeMesh.Native.Netlink;
+using NodeMesh.Plan;
+
+namespace NodeMesh.Datapath;
+
+/// <summary>Runs the reconciler on a thread of its own: when a plan comes, when an interface comes or goes, when something failed, and to audit.</summary>
+public sealed class DatapathHost : IDisposable
+{
+    private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(30);
+
+    // A pod's interface may come without a notice that names it (its namespace is made after the veth), so what is missing is looked for this often.
+    private static readonly TimeSpan s_missingPod = TimeSpan.FromSeconds(1);
+
+    private readonly DatapathReconciler _reconciler;
+    private readonly Action<ReconcileReport> _onReport;
+    private readonly Action<Exception> _onFailure;
+    private readonly TimeSpan _auditInterval;
+    private readonly LinkWatch _watch = new();
+    private readonly PollWaker _waker = new();
+    private readonly Thread _thread;
+    private volatile bool _stopping;
+    private Work? _next;
+
+    private sealed record Work(MeshPlan Plan, bool Removals);
+
+    /// <param name="onReport">After each round, on the host's thread.</param>
+    /// <param name="onFailure">When a round could not be carried out at all; it is tried again.</param>
+    public DatapathHost(DatapathReconciler reconciler, TimeSpan auditInterval, Action<ReconcileReport> onReport, Action<Exception> onFailure)
+    {
+        _reconciler = reconciler;
+        _auditInterval = auditInterval;
+        _onReport = onReport;
+        _onFailure = onFailure;
+        _thread = new Thread(Run) { IsBackground = true, Name = "datapath" };
+        _thread.Start();
+    }
+
+    /// <summary>The plan to be in force from now on. Never blocks; a plan that was not yet begun is passed over.</summary>
+    /// <param name="removals">Whether what the plan does not name is removed: not before every source said it is synced.</param>
+    public void Publish(MeshPlan plan, bool removals)
+    {
+        Volatile.Write(ref _next, new Work(plan, removals));
+        _waker.Wake();
+    }
+
+    /// <summary>Ends after the round that is running. What is in the kernel stays in force.</summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        _waker.Wake();
+        _thread.Join();
+        _watch.Dispose();
+        _waker.Dispose();
+    }
+
+    private void Run()
+    {
+        Work? current = null;
+        var backOff = TimeSpan.Zero;
+        var audited = Environment.TickCount64;
+        var delay = _auditInterval;
+        while (!_stopping)
+        {
+            _waker.Wait(_watch.Fd, delay);
+            _watch.Drain();
+            if (_stopping)
+                return;
+
+            current = Interlocked.Exchange(ref _next, null) ?? current;
+            if (current is null)
+                continue;
+
+            var audit = Environment.TickCount64 - audited >= _auditInterval.TotalMilliseconds;
+            if (audit)
+                audited = Environment.TickCount64;
+            try
+            {
+                var report = _reconciler.Reconcile(current.Plan, current.Removals, audit);
+                _onReport(report);
+                backOff = report.IsConverged ? TimeSpan.Zero : Longer(backOff);
+                delay = backOff > TimeSpan.Zero ? backOff : report.WantsRetry ? s_missingPod : _auditInterval;
+            }
+            catch (SyscallException e)
+            {
+                _onFailure(e);
+                delay = backOff = Longer(backOff);
+            }
+        }
+    }
+
+    private static TimeSpan Longer(TimeSpan backOff) =>
+        backOff == TimeSpan.Zero ? s_shortest : backOff * 2 > s_longest ? s_longest : backOff * 2;
+}

@@ -1,0 +1,78 @@
+namespace NodeMesh.Datapath;
+
+/// <summary>Where the kernel side lives and how large it may grow. docs/datapath-options.md has the memory each size costs.</summary>
+public sealed record DatapathOptions
+{
+    /// <summary>A mounted BPF file system: pins go to nodemesh/ below it.</summary>
+    public string BpffsPath { get; init; } = "/sys/fs/bpf";
+
+    /// <summary>The cgroup (version 2) whose processes get service translation; empty for the root of the one that is mounted.</summary>
+    public string CgroupPath { get; init; } = "";
+
+    /// <summary>Holds the lock that keeps a second agent off, and what must be put back at cleanup.</summary>
+    public string RunDirectory { get; init; } = "/run/nodemesh";
+
+    /// <summary>Lowest of the two bits of the packet mark that are ours; 0 to 30.</summary>
+    public int MarkShift { get; init; } = 24;
+
+    /// <summary>Of the proxy's transparent listener on 127.0.0.1 and ::1.</summary>
+    public ushort ProxyPort { get; init; } = 15001;
+
+    /// <summary>Routing table in which every packet is delivered on this host.</summary>
+    public uint RouteTable { get; init; } = 15001;
+
+    /// <summary>Preference of the rule that leads to <see cref="RouteTable"/>; the rule one before it guards against src_valid_mark.</summary>
+    public uint RulePreference { get; init; } = 9;
+
+    /// <summary>Interfaces toward other nodes and the world; empty for all that carry an address and are no pod's.</summary>
+    public IReadOnlyList<string> NodeDevices { get; init; } = [];
+
+    public MapSizes Maps { get; init; } = new();
+
+    public TrackingLifetimes Lifetimes { get; init; } = new();
+
+    /// <summary>Between two comparisons of the kernel's tables with what was written to them.</summary>
+    public TimeSpan AuditInterval { get; init; } = TimeSpan.FromMinutes(5);
+}
+
+/// <summary>Most rows of each table.</summary>
+public sealed record MapSizes
+{
+    public uint Identities { get; init; } = 65536;
+
+    public uint Backends { get; init; } = 65536;
+
+    public uint Slots { get; init; } = 262144;
+
+    public uint Frontends { get; init; } = 65536;
+
+    public uint Classes { get; init; } = 262144;
+
+    public uint Verdicts { get; init; } = 262144;
+
+    public uint Endpoints { get; init; } = 4096;
+
+    public uint Pods { get; init; } = 8192;
+
+    public uint Connections { get; init; } = 131072;
+
+    public uint Fragments { get; init; } = 8192;
+
+    public uint Counters { get; init; } = 16384;
+
+    public uint Translations { get; init; } = 65536;
+}
+
+/// <summary>How long a tracked connection lives without a packet.</summary>
+public sealed record TrackingLifetimes
+{
+    public TimeSpan TcpEstablished { get; init; } = TimeSpan.FromHours(6);
+
+    public TimeSpan TcpOpening { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan TcpClosing { get; init; } = TimeSpan.FromSeconds(10);
+
+    public TimeSpan Udp { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan Icmp { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,193 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using NodeMesh.Datapath.Attach;
+using NodeMesh.Datapath.Load;
+using NodeMesh.Datapath.Tables;
+using NodeMesh.Model;
+using NodeMesh.Native;
+using NodeMesh.Native.Netlink;
+using NodeMesh.Plan;
+
+namespace NodeMesh.Datapath;
+
+/// <param name="Ifindex">Host-side interface; 0 when it was not found.</param>
+/// <param name="Attached">Both programs are on it.</param>
+/// <param name="Problem">Why it was not found; empty otherwise.</param>
+public sealed record EndpointStatus(ObjectName Name, int Ifindex, bool Attached, string Problem);
+
+/// <summary>What one round did.</summary>
+/// <param name="Revision">Of the plan.</param>
+/// <param name="Writes">Rows written; 0 when nothing differed.</param>
+/// <param name="Held">Rows left as they were because what they need could not be written, or because it is not yet time to remove.</param>
+/// <param name="Drift">Rows an audit found otherwise than written; this round put them right.</param>
+/// <param name="LinkChanges">Attachments made, swapped or removed, and rules and routes added.</param>
+/// <param name="Problems">What else went wrong or was put right, in words.</param>
+public sealed record ReconcileReport(
+    ulong Revision,
+    int Writes,
+    int Removals,
+    int Held,
+    int Drift,
+    int LinkChanges,
+    uint Epoch,
+    TimeSpan Duration,
+    ImmutableArray<ReconcileFailure> Failures,
+    ImmutableArray<string> Problems,
+    ImmutableArray<EndpointStatus> Endpoints,
+    ImmutableArray<MapFill> Fill)
+{
+    /// <summary>The kernel enforces the plan. A pod whose interface is not there yet does not stand in the way.</summary>
+    public bool IsConverged => Failures.IsEmpty;
+
+    /// <summary>Some row or attachment is still missing: another round should follow.</summary>
+    public bool WantsRetry => !Failures.IsEmpty || Endpoints.Any(e => !e.Attached);
+}
+
+/// <summary>
+/// Makes the kernel what the plan says: tables, programs on interfaces, routing rules. A round writes the difference and nothing else. One thread at a time.
+/// </summary>
+public sealed class DatapathReconciler : IDisposable
+{
+    private readonly OwnedFd _lock;
+    private readonly LoadedObjects _objects;
+    private readonly KernelTables _tables;
+    private readonly CgroupAttacher _cgroup;
+    private readonly NetlinkSocket _netlink;
+    private readonly IInterfaceHooks _hooks;
+    private readonly InterfaceResolver _resolver;
+    private readonly ProxyRoutes _routes;
+    private readonly PinTree _pins;
+    private bool _retired;
+
+    private DatapathReconciler(OwnedFd agentLock, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, NetlinkSocket netlink, bool tcx)
+    {
+        _lock = agentLock;
+        _objects = objects;
+        _pins = pins;
+        _cgroup = cgroup;
+        _netlink = netlink;
+        _tables = new KernelTables(objects);
+        _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
+        _resolver = new InterfaceResolver(options, netlink);
+        _routes = new ProxyRoutes(options, netlink);
+        Counters = new CounterReader(objects);
+        UsesTcx = tcx;
+    }
+
+    /// <summary>"tcx", or else clsact filters.</summary>
+    public bool UsesTcx { get; }
+
+    /// <summary>May be read from any thread.</summary>
+    public CounterReader Counters { get; }
+
+    /// <summary>What happened at start that an operator may want to know.</summary>
+    public IReadOnlyList<string> StartNotes => _objects.Notes;
+
+    /// <summary>Loads the objects, adopts what an earlier agent left, and attaches to the cgroup. Tables keep what they hold until the first round.</summary>
+    /// <exception cref="NodeFaultException">This node cannot run it; nothing is left behind that was not there before.</exception>
+    public static DatapathReconciler Start(DatapathOptions options, BpfImages images)
+    {
+        var agentLock = AgentLock.Take(options.RunDirectory);
+        LoadedObjects? objects = null;
+        CgroupAttacher? cgroup = null;
+        NetlinkSocket? netlink = null;
+        try
+        {
+            var pins = PinTree.Create(options.BpffsPath);
+            var cgroupPath = Cgroups.Find(options.CgroupPath);
+            if (!FileSystems.IsCgroup2(cgroupPath))
+                throw new NodeFaultException(NodeFault.NoCgroup2, $"no cgroup2 at \"{cgroupPath}\". Cure: mount -t cgroup2 none /sys/fs/cgroup, or name a cgroup2 directory with --cgroup");
+
+            objects = LoadedObjects.Load(images, options, pins);
+            netlink = new NetlinkSocket();
+            cgroup = new CgroupAttacher(objects, pins, cgroupPath);
+            cgroup.Attach();
+            new PortRange(options.RunDirectory).Ensure(objects.Notes);
+            return new DatapathReconciler(agentLock, objects, pins, options, cgroup, netlink, KernelProbe.HasTcx());
+        }
+        catch (Exception e)
+        {
+            cgroup?.Dispose();
+            netlink?.Dispose();
+            objects?.Dispose();
+            agentLock.Dispose();
+            if (e is SyscallException { Errno: Errno.EPERM or Errno.EACCES })
+                throw new NodeFaultException(NodeFault.NotPrivileged, $"{e.Message}. Cure: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", e);
+            throw;
+        }
+    }
+
+    /// <summary>One round.</summary>
+    /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
+    /// <param name="audit">Also reads the kernel's tables back first.</param>
+    /// <exception cref="SyscallException">Interfaces cannot be read: nothing was changed.</exception>
+    public ReconcileReport Reconcile(MeshPlan plan, bool removals, bool audit = false)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var tally = new RoundTally();
+        var problems = new List<string>();
+        var drift = audit ? _tables.Audit() : 0;
+        var resolved = _resolver.Resolve(plan.Kernel.Endpoints);
+        _tables.SetDesired(plan.Kernel, resolved.Interfaces);
+
+        // Rows first, then links: a pod's first packet finds its policy.
+        _tables.Upsert(tally);
+        var targets = resolved.Interfaces.Values.SelectMany(HookTarget.OfEndpoint)
+            .Concat(resolved.Devices.Select(d => HookTarget.OfDevice(d.Ifindex)))
+            .ToArray();
+        var linkChanges = _routes.Ensure(problems) + _hooks.Sync(targets, removals, problems);
+
+        if (removals)
+        {
+            _tables.Remove(tally);
+            if (tally is { Failures.Count: > 0, Removals: > 0 })
+                UpsertAgain(tally);
+            RetireOtherGenerations(problems);
+        }
+
+        _tables.Finish();
+        return new ReconcileReport(
+            plan.Revision, tally.Writes, tally.Removals, tally.Held, drift, linkChanges, _tables.Epoch, Stopwatch.GetElapsedTime(started),
+            [.. tally.Failures], [.. problems], [.. StatusOf(plan.Kernel.Endpoints, resolved)], [.. _tables.Fill]);
+    }
+
+    /// <summary>Lets go of everything; what is in the kernel stays in force.</summary>
+    public void Dispose()
+    {
+        _hooks.Dispose();
+        _cgroup.Dispose();
+        _tables.Dispose();
+        Counters.Dispose();
+        _netlink.Dispose();
+        _objects.Dispose();
+        _lock.Dispose();
+    }
+
+    /// <summary>What was removed may have made the room that was missing.</summary>
+    private void UpsertAgain(RoundTally tally)
+    {
+        tally.Failures.Clear();
+        tally.Held = 0;
+        _tables.Upsert(tally);
+        _tables.Remove(tally);
+    }
+
+    /// <summary>Pins of agents with another layout enforced until now; from here on ours do.</summary>
+    private void RetireOtherGenerations(List<string> problems)
+    {
+        if (_retired)
+            return;
+        foreach (var directory in _pins.OtherGenerations.ToArray())
+        {
+            Cleaner.RemovePins(directory);
+            problems.Add($"took over from {directory}, an agent with another layout");
+        }
+
+        _retired = true;
+    }
+
+    private IEnumerable<EndpointStatus> StatusOf(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved) => endpoints.Select(endpoint =>
+        resolved.Interfaces.TryGetValue(endpoint, out var ifindex)
+            ? new EndpointStatus(endpoint.Name, ifindex, HookTarget.OfEndpoint(ifindex).All(_hooks.IsAttached), "")
+            : new EndpointStatus(endpoint.Name, 0, false, resolved.Missing.GetValueOrDefault(endpoint, "")));
+}

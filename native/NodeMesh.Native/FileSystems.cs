@@ -1,0 +1,37 @@
+namespace NodeMesh.Native;
+
+/// <summary>What kind of file system a path is on, and locks on files.</summary>
+public static unsafe class FileSystems
+{
+    private const long BpffsMagic = 0xcafe4a11;
+    private const long Cgroup2Magic = 0x63677270;
+    private const int LockExclusiveNow = 2 | 4;
+
+    public static bool IsBpffs(string path) => Magic(path) == BpffsMagic;
+
+    public static bool IsCgroup2(string path) => Magic(path) == Cgroup2Magic;
+
+    /// <summary>Takes a file's lock, held until the descriptor is disposed or the process ends; null when another holds it.</summary>
+    /// <exception cref="SyscallException">The file cannot be opened.</exception>
+    public static OwnedFd? TryLock(string path)
+    {
+        var file = OwnedFd.Open(path, Libc.O_RDWR | Libc.O_CREAT);
+        if (Libc.Flock(file.Fd, LockExclusiveNow) == 0)
+            return file;
+
+        var failure = Libc.Failed("flock", path);
+        file.Dispose();
+        return failure.Errno == Errno.EAGAIN ? null : throw failure;
+    }
+
+    /// <summary>A directory, for calls that take its descriptor.</summary>
+    /// <exception cref="SyscallException">open(2) failed.</exception>
+    public static OwnedFd OpenDirectory(string path) => OwnedFd.Open(path, Libc.O_DIRECTORY);
+
+    /// <summary>f_type of statfs(2); -1 when there is no such path.</summary>
+    private static long Magic(string path)
+    {
+        var buffer = stackalloc long[32];
+        return Libc.StatFs(path, buffer) == 0 ? buffer[0] : -1;
+    }
+}
