@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+using NodeMesh.Model;
+using NodeMesh.Sources.Dom;
+
+namespace NodeMesh.Sources.Translate;
+
+/// <summary>nodemesh.io/v1alpha1 MeshPolicy and ClusterMeshPolicy. The same fields are in deploy/crds/.</summary>
+internal static class MeshPolicyTranslator
+{
+    private static readonly PortMatch AnyTcpPort = new(Protocol.Tcp, 0, 65535, null);
+
+    public static Policy Translate(ApiObject obj, Fields root)
+    {
+        Metadata.Read(root, obj);
+        root.Ignore("status");
+        var isCluster = obj.Kind == Kinds.ClusterMeshPolicy;
+        var own = isCluster ? NamespaceMatch.All : new NamespaceMatch(obj.Name.Namespace, null);
+        var kind = isCluster ? PolicyKind.ClusterMeshPolicy : PolicyKind.MeshPolicy;
+
+        using var spec = root.Require("spec")?.Map();
+        if (spec is null)
+            return new Policy(kind, obj.Name, LabelSelector.Everything, own, true, true, [], [], obj.Location);
+
+        var subject = Selectors.Read(spec.Get("podSelector"));
+        var namespaces = isCluster ? Selectors.Namespaces(spec.Get("namespaceSelector")) : own;
+        var ingress = PolicyParts.ReadAll(spec.Items("ingress"), item => Rule(item, "from", own)) ?? [];
+        var egress = PolicyParts.ReadAll(spec.Items("egress"), item => Rule(item, "to", own)) ?? [];
+        if (ingress.Length + egress.Length == 0 && !spec.Report.Failed)
+            spec.Report.Warning("idle-policy", spec.Path, spec.At, "the policy has no rule; add ingress or egress rules", "the policy has no effect");
+        return new Policy(kind, obj.Name, subject, namespaces, ingress.Any(IsAllow), egress.Any(IsAllow), ingress, egress, obj.Location);
+    }
+
+    private static bool IsAllow(PolicyRule rule) => rule.Action == PolicyAction.Allow;
+
+    private static PolicyRule? Rule(Value item, string peersField, NamespaceMatch own)
+    {
+        using var rule = item.Map();
+        if (rule is null)
+            return null;
+        var action = rule.Get("action")?.OneOf("Allow", "Deny") == "Deny" ? PolicyAction.Deny : PolicyAction.Allow;
+        var peers = PolicyParts.ReadAll(rule.Items(peersField), p => Peer(p, own));
+        var portItems = rule.Items("ports");
+        var ports = PolicyParts.ReadPorts(portItems);
+        var httpItems = rule.Items("http");
+        var http = PolicyParts.ReadAll(httpItems, Http);
+        if (httpItems.Length > 0)
+            ports = TcpOnly(portItems, ports);
+        return peers is { } p && http is { } h ? new PolicyRule(action, p, ports, h) : null;
+    }
+
+    /// <summary>Requests travel over TCP only; a rule about requests on every port means every TCP port.</summary>
+    private static ImmutableArray<PortMatch> TcpOnly(ImmutableArray<Value> items, ImmutableArray<PortMatch> ports)
+    {
+        if (items.Length == 0)
+            return [AnyTcpPort];
+        if (items.Length == ports.Length)
+            for (var i = 0; i < ports.Length; i++)
+                if (ports[i].Protocol != Protocol.Tcp)
+                    items[i].Error("bad-value", "a rule with 'http' is about TCP ports; set protocol to TCP or put this port in a rule of its own");
+        return ports;
+    }
+
+    private static PolicyPeer? Peer(Value item, NamespaceMatch own)
+    {
+        using var peer = item.Map();
+        if (peer is null)
+            return null;
+        var hasBlock = peer.Has("ipBlock");
+        var hasEntity = peer.Has("entity");
+        var block = PolicyParts.Block(peer.Get("ipBlock"));
+        var entity = Entity(peer.Get("entity"));
+        var pods = PolicyParts.Pods(peer, own);
+        var given = (hasBlock ? 1 : 0) + (hasEntity ? 1 : 0) + (pods is null ? 0 : 1);
+        if (given > 1)
+            peer.Error("bad-value", "a peer is selectors, an ipBlock or an entity, one of them; make several peers of it");
+        if (given == 0)
+            peer.Error("missing-field", "the peer says nothing; give podSelector, namespaceSelector, ipBlock or entity, or remove the list to mean every peer");
+        return hasBlock ? block : hasEntity ? entity : pods;
+    }
+
+    private static EntityPeer? Entity(Value? value) => value?.OneOf("host", "cluster", "world") switch
+    {
+        "host" => new EntityPeer(PolicyEntity.Host),
+        "cluster" => new EntityPeer(PolicyEntity.Cluster),
+        "world" => new EntityPeer(PolicyEntity.World),
+        _ => null,
+    };
+
+    private static HttpMatch? Http(Value item)
+    {
+        using var http = item.Map();
+        if (http is null)
+            return null;
+        var methods = http.Items("methods");
+        var paths = http.Items("paths");
+        var hosts = http.Items("hosts");
+        var headers = http.Items("headers");
+        if (methods.Length + paths.Length + hosts.Length + headers.Length == 0)
+            http.Error("missing-field", "the entry says nothing; give methods, paths, hosts or headers, or remove 'http' to mean every connection");
+
+        return new HttpMatch(
+            [.. methods.Select(Method).OfType<string>().Distinct()],
+            [.. paths.Select(Path).OfType<StringMatch>()],
+            [.. hosts.Select(Host).OfType<string>().Distinct()],
+            [.. headers.Select(Header).OfType<HeaderMatch>()]);
+    }
+
+    private static string? Method(Value value)
+    {
+        if (value.Text() is not { } method)
+            return null;
+        if (!Names.IsToken(method))
+            value.Error("bad-value", $"'{method}' is not an HTTP method such as GET");
+        return method.ToUpperInvariant();
+    }
+
+    private static StringMatch? Path(Value item)
+    {
+        using var path = item.Map();
+        var type = path?.Get("type")?.OneOf("Exact", "Prefix", "Regex") ?? "Prefix";
+        if (path?.Require("value") is not { } value || value.Text() is not { } text)
+            return null;
+        if (type == "Regex")
+            return HttpParts.CheckRegex(value, text) ? new StringMatch(MatchType.Regex, text) : null;
+        HttpParts.CheckPath(value, text);
+        return type == "Exact" ? new StringMatch(MatchType.Exact, text) : new StringMatch(MatchType.PathPrefix, HttpParts.TrimPrefix(text));
+    }
+
+    private static string? Host(Value value)
+    {
+        if (value.Text()?.ToLowerInvariant() is not { } host)
+            return null;
+        if (!Names.IsHostname(host, wildcard: true))
+            value.Error("bad-value", $"'{host}' is not a host such as example.com or *.example.com; give no port and no address");
+        return host;
+    }
+
+    private static HeaderMatch? Header(Value item)
+    {
+        using var header = item.Map();
+        if (header is null)
+            return null;
+        var name = HttpParts.HeaderName(header);
+        var type = header.Get("type")?.OneOf("Exact", "Regex", "Present") ?? "Exact";
+        var value = header.Get("value");
+        if (type == "Present")
+        {
+            value?.Error("bad-value", "a header of type Present takes no value; remove it");
+            return name is null ? null : new HeaderMatch(name, MatchType.Present, "");
+        }
+        if (value is not { } v)
+        {
+            header.Error("missing-field", "the header has no 'value'; add it, or set type to Present");
+            return null;
+        }
+        if (v.Text() is not { } text || name is null)
+            return null;
+        if (type == "Regex")
+            return HttpParts.CheckRegex(v, text) ? new HeaderMatch(name, MatchType.Regex, text) : null;
+        if (!Names.IsHeaderValue(text))
+            v.Error("bad-value", "the value has characters that a header cannot carry");
+        return new HeaderMatch(name, MatchType.Exact, text);
+    }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using NodeMesh.Model;
+using NodeMesh.Sources.Dom;
+
+namespace NodeMesh.Sources.Translate;
+
+internal static class PodTranslator
+{
+    public const string NetnsAnnotation = "nodemesh.io/netns";
+    public const string InterfaceAnnotation = "nodemesh.io/host-interface";
+    private const int MaxInterfaceName = 15;
+
+    public static PodDraft Translate(ApiObject obj, Fields root)
+    {
+        var meta = Metadata.Read(root, obj);
+        using var spec = root.Map("spec");
+        spec?.Ignore("volumes", "ephemeralContainers", "restartPolicy", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "dnsPolicy",
+            "nodeSelector", "serviceAccountName", "serviceAccount", "automountServiceAccountToken", "hostPID", "hostIPC", "shareProcessNamespace",
+            "securityContext", "imagePullSecrets", "hostname", "subdomain", "affinity", "schedulerName", "tolerations", "hostAliases",
+            "priorityClassName", "priority", "dnsConfig", "readinessGates", "runtimeClassName", "enableServiceLinks", "preemptionPolicy", "overhead",
+            "topologySpreadConstraints", "setHostnameAsFQDN", "os", "hostUsers", "schedulingGates", "resourceClaims", "resources", "hostnameOverride",
+            "workloadRef");
+        var nodeName = spec?.Text("nodeName") ?? "";
+        var isHostNetwork = spec?.Flag("hostNetwork") ?? false;
+        var ports = new List<NamedPort>();
+        foreach (var item in spec?.Items("containers") ?? [])
+            Container(item, isInit: false, ports);
+        foreach (var item in spec?.Items("initContainers") ?? [])
+            Container(item, isInit: true, ports);
+
+        using var status = root.Map("status");
+        status?.Ignore("hostIP", "hostIPs", "startTime", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses", "qosClass",
+            "message", "reason", "nominatedNodeName", "resize", "resourceClaimStatuses", "observedGeneration", "extendedResourceClaimStatus",
+            "allocatedResources", "resources");
+        var addresses = Addresses(status);
+        var phase = status?.Get("phase")?.OneOf("Pending", "Running", "Succeeded", "Failed", "Unknown");
+        var isReady = IsReady(status, phase);
+        var attachment = Attach(meta, root);
+
+        if (phase is "Succeeded" or "Failed")
+            return new PodDraft(null);
+        return new PodDraft(new Workload(
+            obj.Name, meta.Labels, addresses, [.. ports], nodeName, isHostNetwork, isReady, meta.Deleting, attachment, obj.Location));
+    }
+
+    private static void Container(Value item, bool isInit, List<NamedPort> ports)
+    {
+        using var c = item.Map();
+        if (c is null)
+            return;
+        c.Ignore("name", "image", "command", "args", "workingDir", "envFrom", "env", "resources", "resizePolicy", "restartPolicyRules", "volumeMounts",
+            "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath", "terminationMessagePolicy",
+            "imagePullPolicy", "securityContext", "stdin", "stdinOnce", "tty");
+
+        // An init container that never ends is a sidecar and serves as long as the pod does; the others are gone before it is ready.
+        var serves = c.Text("restartPolicy") == "Always" || !isInit;
+        foreach (var p in c.Items("ports"))
+        {
+            using var port = p.Map();
+            if (port is null)
+                continue;
+            port.Ignore("hostPort", "hostIP");
+            var number = Ports.Number(port.Require("containerPort"));
+            var protocol = Ports.ReadProtocol(port.Get("protocol"));
+            var name = port.Get("name") is { } n ? Ports.Name(n) : null;
+            if (serves && name is not null && number is { } known)
+                ports.Add(new NamedPort(name, protocol, known));
+        }
+    }
+
+    private static ImmutableArray<IpAddr> Addresses(Fields? status)
+    {
+        var addresses = new List<IpAddr>();
+        var list = status?.Items("podIPs") ?? [];
+        foreach (var item in list)
+        {
+            using var entry = item.Map();
+            if (entry?.Require("ip") is { } ip && Ports.Address(ip) is { } address)
+                addresses.Add(address);
+        }
+        if (status?.Get("podIP") is { } single && list.Length == 0 && Ports.Address(single) is { } only)
+            addresses.Add(only);
+        return [.. addresses.Distinct()];
+    }
+
+    /// <summary>Files seldom carry conditions: without any, a pod is ready unless its phase says that it is not there yet.</summary>
+    private static bool IsReady(Fields? status, string? phase)
+    {
+        if (status?.Get("conditions") is not { } conditions)
+            return phase is null or "Running";
+        foreach (var item in conditions.Items())
+        {
+            using var condition = item.Map();
+            if (condition is null)
+                continue;
+            condition.Ignore("lastProbeTime", "lastTransitionTime", "reason", "message", "observedGeneration");
+            var type = condition.Text("type");
+            var state = condition.Get("status")?.OneOf("True", "False", "Unknown");
+            if (type == "Ready")
+                return state == "True";
+        }
+        return false;
+    }
+
+    private static Attachment Attach(Metadata meta, Fields root)
+    {
+        var netns = meta.Annotations.GetValueOrDefault(NetnsAnnotation, "");
+        var device = meta.Annotations.GetValueOrDefault(InterfaceAnnotation, "");
+        if (netns.Contains('/') && (netns[0] != '/' || netns.Contains("/../", StringComparison.Ordinal)))
+            root.Report.Error("bad-annotation", $"metadata.annotations[{NetnsAnnotation}]", root.At,
+                $"'{netns}' is neither a name under /run/netns nor an absolute path");
+        if (netns is "." or "..")
+            root.Report.Error("bad-annotation", $"metadata.annotations[{NetnsAnnotation}]", root.At, $"'{netns}' is not a network namespace's name");
+        if (device.Length > MaxInterfaceName || device.AsSpan().ContainsAny("/ \t\n"))
+            root.Report.Error("bad-annotation", $"metadata.annotations[{InterfaceAnnotation}]", root.At,
+                $"'{device}' is not an interface's name: at most {MaxInterfaceName} characters, no '/' or space");
+        return new Attachment(netns, device);
+    }
+}

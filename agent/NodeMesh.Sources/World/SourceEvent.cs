@@ -1,0 +1,33 @@
+using System.Collections.Immutable;
+using NodeMesh.Model;
+using NodeMesh.Sources.Dom;
+
+namespace NodeMesh.Sources;
+
+/// <summary>
+/// Something a source has to say. Made by sources, read by <see cref="MeshWorld"/>. A source of single objects makes each an origin of its own.
+/// </summary>
+public sealed record SourceEvent
+{
+    internal SourceEvent(string source, ImmutableArray<OriginChange> changes, bool isSynced)
+    {
+        Source = source;
+        Changes = changes;
+        IsSynced = isSynced;
+    }
+
+    /// <summary>Who says it.</summary>
+    public string Source { get; }
+
+    /// <summary>The source has now said all that it held when it began.</summary>
+    public bool IsSynced { get; }
+
+    /// <summary>To be applied together: no snapshot shows a part of them.</summary>
+    internal ImmutableArray<OriginChange> Changes { get; }
+}
+
+/// <summary>An origin's new content, or why it has none, or that it is gone.</summary>
+internal sealed record OriginChange(string Origin, OriginContent? Content, Diagnostic? Problem)
+{
+    public bool IsGone => Content is null && Problem is null;
+}
