@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who may talk to whom. Every function answers an nm_reason; FORWARDED and HANDED_OVER pass. */
+#pragma once
+
+#include "lib/packet.h"
+#include "nm/maps.h"
+
+nm_inline struct nm_identity_entry nm_identity_of(const struct nm_addr *addr)
+{
+	struct nm_identity_key key = {.prefix_bits = 128, .addr = *addr};
+	struct nm_identity_entry world = {.identity = NM_IDENTITY_WORLD};
+	const struct nm_identity_entry *entry = bpf_map_lookup_elem(&nm_identity, &key);
+
+	return entry ? *entry : world;
+}
+
+nm_inline struct nm_endpoint_entry *nm_endpoint_find(__u32 ifindex)
+{
+	struct nm_endpoint_key key = {.ifindex = ifindex};
+
+	return bpf_map_lookup_elem(&nm_endpoint, &key);
+}
+
+/* The interface of the local pod with this address; 0: not a local pod. */
+nm_inline __u32 nm_pod_ifindex(const struct nm_addr *addr)
+{
+	struct nm_pod_key key = {.addr = *addr};
+	const struct nm_pod_entry *entry = bpf_map_lookup_elem(&nm_pod, &key);
+
+	return entry ? entry->ifindex : 0;
+}
+
+nm_inline __u32 nm_epoch_now(void)
+{
+	__u32 zero = 0;
+	const struct nm_epoch_entry *entry = bpf_map_lookup_elem(&nm_epoch, &zero);
+
+	return entry ? entry->epoch : 0;
+}
+
+nm_inline nm_bool nm_proto_has_ports(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
+}
+
+/* What policy set `set` says in `direction` about a connection with `identity` as the peer. */
+nm_inline __u32 nm_policy_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t)
+{
+	struct nm_class_key class_key = {.set = set, .identity = identity, .direction = direction};
+	struct nm_verdict_key key = {.prefix_bits = NM_VERDICT_BITS_FULL, .set = set, .direction = direction};
+	const struct nm_class_entry *klass;
+	const struct nm_verdict_entry *verdict;
+
+	if (set == 0)
+		return NM_VERDICT_ALLOW;
+
+	klass = bpf_map_lookup_elem(&nm_class, &class_key);
+	key.klass = klass ? klass->klass : 0;
+	key.proto = t->proto;
+	key.port_be = nm_proto_has_ports(t->proto) ? t->dport_be : 0;
+	verdict = bpf_map_lookup_elem(&nm_verdict, &key);
+	return verdict ? verdict->verdict : NM_VERDICT_NONE;
+}
+
+/* A verdict as a reason. Only TCP can go to the proxy: what else needs it is refused. */
+nm_inline __u32 nm_policy_reason(__u32 verdict, __u8 proto)
+{
+	switch (verdict) {
+	case NM_VERDICT_ALLOW:
+		return NM_REASON_FORWARDED;
+	case NM_VERDICT_REDIRECT:
+		return proto == IPPROTO_TCP ? NM_REASON_HANDED_OVER : NM_REASON_L7_REQUIRED;
+	case NM_VERDICT_DENY:
+		return NM_REASON_POLICY_DENIED;
+	case NM_VERDICT_DEFAULT_DENY:
+		/* NetworkPolicy cannot name these protocols, so the cure is not one more rule. */
+		if (!nm_proto_has_ports(proto) && proto != IPPROTO_ICMP && proto != IPPROTO_ICMPV6)
+			return NM_REASON_UNSUPPORTED_PROTOCOL;
+		return NM_REASON_DEFAULT_DENY;
+	default:
+		return NM_REASON_NO_POLICY;
+	}
+}
+
+/* Ingress of `ep` for a connection that the peer itself (proxied = 0) or the proxy in its name opened. */
+nm_inline __u32 nm_ingress_decide(
+	const struct nm_endpoint_entry *ep, __u32 identity, const struct nm_tuple *t, nm_bool proxied)
+{
+	__u32 reason;
+
+	/* The proxy with the node's own address: a connection whose policy it has judged itself. */
+	if (proxied && identity == NM_IDENTITY_HOST)
+		return NM_REASON_FORWARDED;
+
+	reason = nm_policy_reason(nm_policy_judge(ep->set, NM_INGRESS, identity, t), t->proto);
+	if (reason == NM_REASON_HANDED_OVER)
+		return proxied ? NM_REASON_FORWARDED : NM_REASON_L7_REQUIRED;
+	return reason;
+}
+
+/* Egress of the pod behind `ifindex`; t is the connection as the pod opens it. */
+nm_inline __u32 nm_egress_decide(const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_tuple *t)
+{
+	struct nm_frontend_key frontend_key = {.addr = t->daddr, .port_be = t->dport_be, .proto = t->proto};
+	const struct nm_frontend_entry *frontend = NULL;
+	const struct nm_endpoint_entry *target;
+	struct nm_identity_entry peer;
+	__u32 pod, reason;
+
+	if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)
+		frontend = bpf_map_lookup_elem(&nm_frontend, &frontend_key);
+	if (frontend) {
+		/* The proxy judges egress by the backend that it chooses. */
+		if (t->proto == IPPROTO_TCP && (frontend->flags & NM_FRONTEND_L7))
+			return NM_REASON_HANDED_OVER;
+		return NM_REASON_NOT_TRANSLATED;
+	}
+
+	peer = nm_identity_of(&t->daddr);
+	if (peer.identity == NM_IDENTITY_HOST || nm_addr_is_link_local(&t->daddr))
+		return NM_REASON_TO_NODE;
+	if (t->proto == IPPROTO_TCP && nm_port_is_reserved(t->sport_be) && (peer.flags & NM_IDENTITY_F_BACKEND))
+		return NM_REASON_RESERVED_PORT;
+
+	pod = nm_pod_ifindex(&t->daddr);
+	if (pod == ifindex)
+		return NM_REASON_FORWARDED;
+
+	reason = nm_policy_reason(nm_policy_judge(ep->set, NM_EGRESS, peer.identity, t), t->proto);
+	if (reason != NM_REASON_FORWARDED || t->proto != IPPROTO_TCP || pod == 0)
+		return reason;
+
+	/* Our egress is open, but the far pod's ingress may want the proxy: here is the only place to bend the way. */
+	target = nm_endpoint_find(pod);
+	if (target && nm_policy_judge(target->set, NM_INGRESS, ep->identity, t) == NM_VERDICT_REDIRECT)
+		return NM_REASON_HANDED_OVER;
+	return NM_REASON_FORWARDED;
+}

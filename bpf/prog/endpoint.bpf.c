@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A pod's gate, at the host side of its veth. nm_pod_ingress sees what the pod sends (its egress policy),
+ * nm_pod_egress what it is sent (its ingress policy). Fails closed.
+ */
+#include "parse.h"
+#include "socket.h"
+#include "lib/conntrack.h"
+#include "lib/fragment.h"
+#include "lib/policy.h"
+
+/* One packet at one gate. */
+struct nm_gate {
+	struct nm_packet p;
+	struct nm_ct_key key;
+	const struct nm_endpoint_entry *ep;
+	__u64 now_ns;
+	__u32 ifindex;
+	__u32 epoch;
+};
+
+/* A packet of a tracked connection that newer policy judged: keeps the entry, or deletes it and says why. */
+nm_inline __u32 nm_gate_rejudged(struct nm_gate *g, struct nm_ct_entry *entry, __u32 reason)
+{
+	reason = nm_ct_rejudge(reason, entry->flags);
+	if (nm_reason_passes(reason))
+		entry->epoch = g->epoch;
+	else
+		bpf_map_delete_elem(&nm_ct, &g->key);
+	return reason;
+}
+
+/* The pod's packet is a reply on a connection to the pod: the opener's direction is judged again. */
+nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
+{
+	struct nm_tuple opener;
+
+	nm_tuple_reverse(&opener, &g->p.t);
+	return nm_ingress_decide(g->ep, nm_identity_of(&opener.saddr).identity, &opener, proxied);
+}
+
+/* Epoch 0 of an entry never comes from here unless the agent has not written any yet. */
+nm_inline nm_bool nm_gate_is_stale(const struct nm_gate *g, const struct nm_ct_entry *entry)
+{
+	return entry->epoch != g->epoch;
+}
+
+/* An ICMP error about a connection of this pod: REPLY, HANDED_OVER, a drop, or NM_REASON_COUNT: nothing known of it. */
+nm_inline __u32 nm_error_from_pod(struct __sk_buff *skb, struct nm_gate *g)
+{
+	struct nm_ct_entry *entry;
+	nm_bool reply;
+
+	/* The packet it is about travelled toward the pod. */
+	entry = nm_ct_find(&g->key, g->ifindex, NM_INGRESS, &g->p.inner, g->now_ns, &reply);
+	if (entry && nm_gate_is_stale(g, entry))
+		entry = NULL;
+	if (entry && entry->origin != NM_CT_ORIGIN_PROXY && !(entry->flags & NM_CT_HANDED_OVER))
+		return NM_REASON_REPLY;
+	/* A pod speaks for itself only, not about connections of other pods with the proxy. */
+	if (nm_pod_ifindex(&g->p.inner.daddr) == g->ifindex && nm_error_has_socket(skb, &g->p))
+		return nm_deliver(skb);
+	return entry ? NM_REASON_NO_SOCKET : NM_REASON_COUNT;
+}
+
+nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, struct nm_ct_entry *entry, nm_bool reply)
+{
+	__u32 reason;
+
+	/* What outside opened through the proxy, the pod cannot answer past it. */
+	if (reply && (entry->flags & NM_CT_HANDED_OVER))
+		return NM_REASON_WRONG_ORIGIN;
+	if (nm_gate_is_stale(g, entry)) {
+		reason = reply ? nm_judge_opener(g, entry->origin == NM_CT_ORIGIN_PROXY)
+			       : nm_egress_decide(g->ep, g->ifindex, &g->p.t);
+		reason = nm_gate_rejudged(g, entry, reason);
+		if (!nm_reason_passes(reason))
+			return reason;
+	}
+	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	if (reply)
+		return entry->origin == NM_CT_ORIGIN_PROXY ? nm_hand_back(skb, &g->p) : NM_REASON_REPLY;
+	return entry->flags & NM_CT_HANDED_OVER ? nm_hand_over(skb, &g->p) : NM_REASON_FORWARDED;
+}
+
+/* An answer to the proxy whose entry was evicted: the proxy's port range and an open socket tell. COUNT: it is none. */
+nm_inline __u32 nm_restore_proxy_reply(struct __sk_buff *skb, struct nm_gate *g)
+{
+	__u32 reason;
+
+	if (!nm_port_is_reserved(g->p.t.dport_be) || nm_socket_find(skb, &g->p.t) != NM_SOCKET_OPEN)
+		return NM_REASON_COUNT;
+	reason = nm_judge_opener(g, 1);
+	if (!nm_reason_passes(reason))
+		return reason;
+	nm_ct_key_from_reply(&g->key, g->ifindex, NM_EGRESS, &g->p.t);
+	nm_ct_create(&g->key, NM_CT_ORIGIN_PROXY, nm_ct_flags_from(&g->p, 1), g->epoch, g->now_ns);
+	return nm_hand_back(skb, &g->p);
+}
+
+nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool syn)
+{
+	nm_bool tcp = g->p.t.proto == IPPROTO_TCP;
+	__u8 flags = nm_ct_flags_from(&g->p, 0);
+	__u32 reason;
+
+	if (tcp && !syn) {
+		reason = nm_restore_proxy_reply(skb, g);
+		if (reason != NM_REASON_COUNT)
+			return reason;
+	}
+	reason = nm_egress_decide(g->ep, g->ifindex, &g->p.t);
+	if (reason == NM_REASON_TO_NODE)
+		return NM_REASON_FORWARDED;
+	/* Open already, with the proxy: its entry was evicted, and what policy wants now is no longer the question. */
+	if (tcp && !syn && reason == NM_REASON_FORWARDED && nm_socket_find(skb, &g->p.t) == NM_SOCKET_OPEN)
+		reason = NM_REASON_HANDED_OVER;
+	if (reason == NM_REASON_HANDED_OVER) {
+		flags |= NM_CT_HANDED_OVER;
+		reason = nm_hand_over(skb, &g->p);
+	}
+	if (nm_reason_passes(reason)) {
+		nm_ct_key_from(&g->key, g->ifindex, NM_EGRESS, &g->p.t);
+		nm_ct_create(&g->key, NM_CT_ORIGIN_DIRECT, flags, g->epoch, g->now_ns);
+	}
+	return reason;
+}
+
+/* Common beginning: what needs no connection. NM_REASON_COUNT: go on. */
+nm_inline __u32 nm_gate_enter(struct nm_gate *g, __u8 direction)
+{
+	g->ep = nm_endpoint_find(g->ifindex);
+	if (!g->ep)
+		return NM_REASON_NO_POLICY;
+	if (g->p.kind == NM_PACKET_NOT_IP)
+		return g->ep->set ? NM_REASON_UNSUPPORTED_PROTOCOL : NM_REASON_FORWARDED;
+	if (g->p.fragment == NM_FRAGMENT_LATER)
+		return nm_fragment_decide(g->ifindex, direction, &g->p);
+	g->now_ns = nm_now_ns();
+	/* Before any row of policy is read: what is judged by newer rows under an older number is judged once more. */
+	g->epoch = nm_epoch_now();
+	return NM_REASON_COUNT;
+}
+
+nm_inline __u32 nm_from_pod(struct __sk_buff *skb, struct nm_gate *g)
+{
+	nm_bool syn = nm_packet_is_syn(&g->p), reply;
+	struct nm_ct_entry *entry;
+	__u32 reason = nm_gate_enter(g, NM_EGRESS);
+
+	if (reason != NM_REASON_COUNT)
+		return reason;
+	if (g->p.kind == NM_PACKET_ICMP_ERROR) {
+		reason = nm_error_from_pod(skb, g);
+		if (reason != NM_REASON_COUNT)
+			return reason;
+	}
+	if (!syn) {
+		entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.t, g->now_ns, &reply);
+		if (entry)
+			return nm_track_from_pod(skb, g, entry, reply);
+	}
+	return nm_open_from_pod(skb, g, syn);
+}
+
+/* Who sends: the interface that a local pod's packet came in by tells more than the address it claims. */
+nm_inline __u32 nm_sender_identity(struct __sk_buff *skb, const struct nm_tuple *t)
+{
+	const struct nm_endpoint_entry *sender = NULL;
+
+	if (skb->ingress_ifindex)
+		sender = nm_endpoint_find(skb->ingress_ifindex);
+	return sender ? sender->identity : nm_identity_of(&t->saddr).identity;
+}
+
+nm_inline __u32 nm_track_to_pod(
+	struct __sk_buff *skb, struct nm_gate *g, struct nm_ct_entry *entry, nm_bool reply, nm_bool proxied)
+{
+	__u32 reason;
+
+	if (nm_gate_is_stale(g, entry)) {
+		if (reply) {
+			struct nm_tuple opener;
+
+			nm_tuple_reverse(&opener, &g->p.t);
+			reason = nm_egress_decide(g->ep, g->ifindex, &opener);
+		} else {
+			reason = nm_ingress_decide(g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+		}
+		reason = nm_gate_rejudged(g, entry, reason);
+		if (!nm_reason_passes(reason))
+			return reason;
+	}
+	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	return reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
+}
+
+nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool proxied)
+{
+	__u32 reason;
+
+	if (skb->ingress_ifindex == g->ifindex)
+		return NM_REASON_FORWARDED;
+	reason = nm_ingress_decide(g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+	if (nm_reason_passes(reason)) {
+		nm_ct_key_from(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
+		nm_ct_create(&g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT, nm_ct_flags_from(&g->p, 0),
+			g->epoch, g->now_ns);
+	}
+	return reason;
+}
+
+/* An answer of the proxy to its client: policy had its say when the client opened the connection. */
+nm_inline __u32 nm_proxy_to_client(struct nm_gate *g)
+{
+	struct nm_ct_entry *entry;
+
+	if (g->p.kind == NM_PACKET_FLOW && g->p.fragment == NM_FRAGMENT_NONE) {
+		g->now_ns = nm_now_ns();
+		nm_ct_key_from_reply(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
+		entry = nm_ct_lookup(&g->key, g->now_ns);
+		if (entry)
+			nm_ct_touch(entry, &g->p, 1, g->now_ns);
+	}
+	return NM_REASON_REPLY;
+}
+
+nm_inline __u32 nm_to_pod(struct __sk_buff *skb, struct nm_gate *g)
+{
+	/* A mark counts only on what this node sent itself: forwarded packets could bring any. */
+	__u32 mark = skb->ingress_ifindex == 0 ? nm_mark_get(skb->mark) : NM_MARK_NONE;
+	nm_bool syn = nm_packet_is_syn(&g->p), proxied, reply;
+	struct nm_ct_entry *entry;
+	__u32 reason;
+
+	if (mark == NM_MARK_DOWNSTREAM)
+		return nm_proxy_to_client(g);
+	if (skb->ingress_ifindex == 0 && mark != NM_MARK_UPSTREAM)
+		return NM_REASON_FORWARDED;
+	proxied = mark == NM_MARK_UPSTREAM && skb->sk;
+
+	reason = nm_gate_enter(g, NM_INGRESS);
+	if (reason != NM_REASON_COUNT)
+		return reason;
+	if (g->p.kind == NM_PACKET_ICMP_ERROR) {
+		entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.inner, g->now_ns, &reply);
+		if (entry && !nm_gate_is_stale(g, entry))
+			return NM_REASON_REPLY;
+	}
+	entry = nm_ct_find(&g->key, g->ifindex, NM_INGRESS, &g->p.t, g->now_ns, &reply);
+	if (entry && nm_ct_is_foreign(entry, reply, proxied, syn))
+		return NM_REASON_WRONG_ORIGIN;
+	if (entry && !syn)
+		return nm_track_to_pod(skb, g, entry, reply, proxied);
+	return nm_open_to_pod(skb, g, proxied);
+}
+
+nm_inline __u32 nm_gate_parse(struct __sk_buff *skb, struct nm_gate *g)
+{
+	g->ifindex = skb->ifindex;
+	return nm_parse(skb, &g->p);
+}
+
+nm_inline int nm_gate_leave(struct __sk_buff *skb, struct nm_gate *g, __u8 direction, __u32 reason)
+{
+	if (g->p.fragment == NM_FRAGMENT_FIRST)
+		nm_fragment_remember(g->ifindex, direction, &g->p, reason);
+	nm_count(g->ifindex, reason, direction, skb->len);
+	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
+}
+
+SEC("tc")
+int nm_pod_ingress(struct __sk_buff *skb)
+{
+	struct nm_gate g;
+	__u32 reason = nm_gate_parse(skb, &g);
+
+	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
+		reason = nm_from_pod(skb, &g);
+	return nm_gate_leave(skb, &g, NM_EGRESS, reason);
+}
+
+SEC("tc")
+int nm_pod_egress(struct __sk_buff *skb)
+{
+	struct nm_gate g;
+	__u32 reason = nm_gate_parse(skb, &g);
+
+	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
+		reason = nm_to_pod(skb, &g);
+	return nm_gate_leave(skb, &g, NM_INGRESS, reason);
+}
+
+char nm_license[] SEC("license") = "Dual BSD/GPL";
