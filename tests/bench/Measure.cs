@@ -1,0 +1,67 @@
+using System.Globalization;
+using NodeMesh.Testing;
+
+namespace NodeMesh.Bench;
+
+/// <summary>One run of wrk and the CPU it took.</summary>
+/// <param name="ProcessCpu">Seconds of the measured processes; zero when none was named.</param>
+/// <param name="MachineCpu">Busy seconds of the whole machine, wrk and backend included.</param>
+internal sealed record Round(double Requests, double Seconds, double ProcessCpu, double MachineCpu)
+{
+    public double PerSecond => Requests / Seconds;
+
+    public double ProcessMicrosPerRequest => ProcessCpu * 1e6 / Requests;
+
+    public double MachineMicrosPerRequest => MachineCpu * 1e6 / Requests;
+}
+
+internal static class Measure
+{
+    private const double TicksPerSecond = 100;
+
+    /// <summary>Runs wrk in <paramref name="client"/>; the run must be free of errors.</summary>
+    public static Round Wrk(Netns client, string url, int seconds, int connections, IReadOnlyList<int> pids, params string[] more)
+    {
+        var process = pids.Sum(ProcessTicks);
+        var machine = MachineTicks();
+        var output = client.Run(["wrk", "-t1", $"-c{connections}", $"-d{seconds}", .. more, url], TimeSpan.FromSeconds(seconds + 20)).MustSucceed("wrk").Output;
+        machine = MachineTicks() - machine;
+        process = pids.Sum(ProcessTicks) - process;
+        if (output.Contains("Socket errors", StringComparison.Ordinal) || output.Contains("Non-2xx", StringComparison.Ordinal))
+            throw new InvalidOperationException($"the load was not clean:\n{output}");
+        var line = output.Split('\n').First(l => l.Contains("requests in", StringComparison.Ordinal)).Trim().Split(' ');
+        return new Round(double.Parse(line[0], CultureInfo.InvariantCulture), double.Parse(line[3].TrimEnd('s', ','), CultureInfo.InvariantCulture),
+            process / TicksPerSecond, machine / TicksPerSecond);
+    }
+
+    /// <summary>The process and its children (nginx's and HAProxy's workers).</summary>
+    public static IReadOnlyList<int> Family(int pid)
+    {
+        var family = new List<int> { pid };
+        for (var i = 0; i < family.Count; i++)
+            foreach (var task in Directory.EnumerateDirectories($"/proc/{family[i]}/task"))
+                family.AddRange(File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(c => int.Parse(c, CultureInfo.InvariantCulture)));
+        return family;
+    }
+
+    public static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static double ProcessTicks(int pid)
+    {
+        var stat = File.ReadAllText($"/proc/{pid}/stat");
+        var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        return double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture);
+    }
+
+    private static double MachineTicks()
+    {
+        var cpu = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        // user nice system idle iowait irq softirq: everything but idle and iowait.
+        return new[] { 1, 2, 3, 6, 7 }.Sum(i => double.Parse(cpu[i], CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,36 @@
+using System.Globalization;
+using NodeMesh.Bench;
+using NodeMesh.Testing;
+
+// usage: bench [l4] [l7] [memory] [--rounds N] [--seconds N]; nothing named: all
+var rounds = Number("--rounds", 5);
+var seconds = Number("--seconds", 4);
+var named = args.Where(a => a is "l4" or "l7" or "memory").ToHashSet();
+
+var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
+Console.WriteLine($"{cpu}, {Environment.ProcessorCount} cores, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}, {DateTime.UtcNow:yyyy-MM-dd}");
+
+if (Wanted("memory"))
+    Memory();
+if (Wanted("l4"))
+    Layer4.Run(rounds, seconds);
+if (Wanted("l7"))
+    Layer7.Run(rounds, seconds);
+return 0;
+
+bool Wanted(string what) => named.Count == 0 || named.Contains(what);
+
+int Number(string option, int otherwise)
+{
+    var at = Array.IndexOf(args, option);
+    return at >= 0 && at + 1 < args.Length ? int.Parse(args[at + 1], CultureInfo.InvariantCulture) : otherwise;
+}
+
+static void Memory()
+{
+    using var box = new NodeBox();
+    box.AddNamespace("default");
+    using var agent = box.StartAgent().MustBeReady();
+    Thread.Sleep(3000);
+    Console.WriteLine($"agent idle: {agent.ResidentBytes / 1048576.0:0.0} MiB resident (aim: <= 60)");
+}
