@@ -1,0 +1,50 @@
+namespace NodeMesh.Flows.Metrics;
+
+/// <summary>Every metric there is.</summary>
+public static class MetricCatalog
+{
+    public static readonly MetricSpec AgentInfo = new("nodemesh_agent_info", MetricType.Gauge, "Always 1; the labels say which agent this is", "version", "node", "attach");
+    public static readonly MetricSpec AgentReady = new("nodemesh_agent_ready", MetricType.Gauge, "1 once the data path enforces a plan, as /readyz says");
+    public static readonly MetricSpec AgentStarted = new("nodemesh_agent_start_time_seconds", MetricType.Gauge, "When the agent started, Unix time");
+    public static readonly MetricSpec AgentResident = new("nodemesh_agent_resident_bytes", MetricType.Gauge, "Resident memory of the agent, proxy included");
+    public static readonly MetricSpec AgentCpu = new("nodemesh_agent_cpu_seconds_total", MetricType.Counter, "CPU time of the agent, proxy included");
+
+    public static readonly MetricSpec Drops = new("nodemesh_datapath_drops_total", MetricType.Counter, "Packets and connections refused in the kernel; docs/reasons.md explains each reason", "reason", "direction");
+    public static readonly MetricSpec Packets = new("nodemesh_datapath_packets_total", MetricType.Counter, "Packets seen in the kernel, by what was decided", "reason", "direction");
+    public static readonly MetricSpec Bytes = new("nodemesh_datapath_bytes_total", MetricType.Counter, "Bytes of those packets", "reason", "direction");
+    public static readonly MetricSpec PodPackets = new("nodemesh_pod_packets_total", MetricType.Counter, "Packets of one pod of this node that passed", "namespace", "pod", "direction");
+    public static readonly MetricSpec PodBytes = new("nodemesh_pod_bytes_total", MetricType.Counter, "Bytes of those packets", "namespace", "pod", "direction");
+    public static readonly MetricSpec PodDrops = new("nodemesh_pod_drops_total", MetricType.Counter, "Packets of one pod of this node that were refused", "namespace", "pod", "direction");
+    public static readonly MetricSpec MapEntries = new("nodemesh_datapath_map_entries", MetricType.Gauge, "Rows in a kernel table", "map");
+    public static readonly MetricSpec MapCapacity = new("nodemesh_datapath_map_capacity", MetricType.Gauge, "Most rows that the table takes; see --map-size", "map");
+    public static readonly MetricSpec Endpoints = new("nodemesh_datapath_endpoints", MetricType.Gauge, "Pods of this node, by whether the data path enforces policy at them", "state");
+    public static readonly MetricSpec EnforcedRevision = new("nodemesh_datapath_enforced_revision", MetricType.Gauge, "Revision of the plan that the kernel enforces");
+    public static readonly MetricSpec Reconciles = new("nodemesh_datapath_reconciles_total", MetricType.Counter, "Rounds in which the kernel was brought to the plan");
+    public static readonly MetricSpec ReconcileErrors = new("nodemesh_datapath_errors_total", MetricType.Counter, "Rows or attachments that the kernel refused");
+    public static readonly MetricSpec ReconcileWrites = new("nodemesh_datapath_writes_total", MetricType.Counter, "Rows, links, rules and routes written or removed");
+    public static readonly MetricSpec ReconcileDuration = new("nodemesh_datapath_reconcile_duration_seconds", MetricType.Histogram, "Time of one such round");
+
+    public static readonly MetricSpec PlanRevision = new("nodemesh_plan_revision", MetricType.Gauge, "Revision of the newest plan; ahead of the enforced one while work is under way");
+    public static readonly MetricSpec PlanDuration = new("nodemesh_plan_compile_duration_seconds", MetricType.Histogram, "Time to compile one plan");
+    public static readonly MetricSpec PlanObjects = new("nodemesh_plan_objects", MetricType.Gauge, "Objects in the newest plan", "kind");
+    public static readonly MetricSpec Diagnostics = new("nodemesh_diagnostics", MetricType.Gauge, "What is wrong in the objects as written; nodemesh diagnostics lists them", "severity");
+
+    public static readonly MetricSpec Requests = new("nodemesh_proxy_requests_total", MetricType.Counter, "HTTP requests answered; reason is the access log's response flag, or - when nothing was wrong", "route", "code", "reason");
+    public static readonly MetricSpec RequestDuration = new("nodemesh_proxy_request_duration_seconds", MetricType.Histogram, "From a request's first byte to its answer's last", "route");
+    public static readonly MetricSpec Connections = new("nodemesh_proxy_connections_total", MetricType.Counter, "Connections that the proxy accepted (downstream) or opened (upstream)", "side");
+    public static readonly MetricSpec ConnectionsActive = new("nodemesh_proxy_connections_active", MetricType.Gauge, "Those open now", "side");
+    public static readonly MetricSpec ConnectionErrors = new("nodemesh_proxy_connection_errors_total", MetricType.Counter, "Connections that ended other than well; reason is the access log's response flag", "reason");
+    public static readonly MetricSpec ProxyBytes = new("nodemesh_proxy_bytes_total", MetricType.Counter, "Bytes that the proxy received or sent", "side", "direction");
+    public static readonly MetricSpec ProxyRevision = new("nodemesh_proxy_revision", MetricType.Gauge, "Revision of the plan by which the proxy serves");
+    public static readonly MetricSpec LogDropped = new("nodemesh_accesslog_dropped_records_total", MetricType.Counter, "Access-log records lost because their reader was slower than requests came");
+    public static readonly MetricSpec LogWritten = new("nodemesh_accesslog_written_records_total", MetricType.Counter, "Access-log records written");
+
+    /// <summary>In the order of docs/metrics.md.</summary>
+    public static readonly MetricSpec[] All =
+    [
+        AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, ReconcileDuration,
+        PlanRevision, PlanDuration, PlanObjects, Diagnostics,
+        Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, ProxyBytes, ProxyRevision, LogDropped, LogWritten,
+    ];
+}
