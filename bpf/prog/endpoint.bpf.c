@@ -257,6 +257,7 @@ nm_inline __u32 nm_to_pod(struct __sk_buff *skb, struct nm_gate *g)
 
 nm_inline __u32 nm_gate_parse(struct __sk_buff *skb, struct nm_gate *g)
 {
+	__builtin_memset(g, 0, sizeof(*g));
 	g->ifindex = skb->ifindex;
 	return nm_parse(skb, &g->p);
 }

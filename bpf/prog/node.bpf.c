@@ -80,7 +80,7 @@ nm_inline __u32 nm_from_outside(struct __sk_buff *skb, const struct nm_packet *p
 SEC("tc")
 int nm_node_ingress(struct __sk_buff *skb)
 {
-	struct nm_packet p;
+	struct nm_packet p = {};
 	__u32 ifindex, reason;
 
 	if (nm_parse(skb, &p) != NM_REASON_FORWARDED || p.kind == NM_PACKET_LINK || p.kind == NM_PACKET_NOT_IP)

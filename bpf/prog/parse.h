@@ -317,15 +317,19 @@ nm_inline __u32 nm_parse_v6(struct nm_cursor *c, struct nm_packet *p)
 	return reason == NM_REASON_FORWARDED ? nm_parse_l4(c, p, ip.hop_limit) : reason;
 }
 
-/* FORWARDED when *p is filled, else the reason to drop. *p is zeroed first. */
-nm_inline __u32 nm_parse(struct __sk_buff *skb, struct nm_packet *p)
+/*
+ * FORWARDED when *p is filled, else the reason to drop. Zero *p before. A global function: the verifier walks through it
+ * once by itself, not again for every way that a caller goes on from here.
+ */
+__attribute__((noinline)) int nm_parse(struct __sk_buff *skb, struct nm_packet *p)
 {
 	struct nm_cursor c = {.skb = skb, .at = ETH_HLEN, .end = skb->len};
 	struct nm_vlan_header vlan;
 	struct ethhdr eth;
 	__be16 type;
 
-	__builtin_memset(p, 0, sizeof(*p));
+	if (!p)
+		return NM_REASON_HELPER_FAILED;
 	if (nm_read(&c, 0, &eth, sizeof(eth)))
 		return NM_REASON_TRUNCATED;
 	type = eth.h_proto;
