@@ -1,0 +1,87 @@
+using System.Net;
+using NodeMesh.Model;
+
+namespace NodeMesh.Compiler.Gateways;
+
+/// <summary>Shares the node's sockets out among the listeners of all Gateways.</summary>
+internal static class Sockets
+{
+    /// <summary>A Gateway's listener, with its place in spec.listeners.</summary>
+    internal sealed record Claim(Gateway Gateway, int Index)
+    {
+        public GatewayListener Listener => Gateway.Listeners[Index];
+
+        public string Hostname => Listener.Hostname ?? Hostnames.Any;
+
+        public override string ToString() => $"{Gateway.Name}/{Listener.Name}";
+    }
+
+    /// <summary>Listeners by socket, in order of Gateway and listener; who comes first keeps what two want.</summary>
+    public static List<(IPEndPoint Address, List<Claim> Claims)> Assign(MeshSnapshot mesh, NodeFacts node, PlanBuilder plan)
+    {
+        var sockets = new List<(IPEndPoint Address, List<Claim> Claims)>();
+        foreach (var gateway in mesh.Gateways)
+        {
+            var addresses = AddressesOf(gateway, node, plan);
+            for (var i = 0; i < gateway.Listeners.Length; i++)
+            {
+                var claim = new Claim(gateway, i);
+                foreach (var address in addresses)
+                {
+                    var endpoint = new IPEndPoint(address, claim.Listener.Port);
+                    var claims = sockets.FirstOrDefault(s => s.Address.Equals(endpoint)).Claims;
+                    if (claims is null)
+                        sockets.Add((endpoint, claims = []));
+                    if (!Clashes(claim, claims, plan))
+                        claims.Add(claim);
+                }
+            }
+        }
+
+        return sockets;
+    }
+
+    private static bool Clashes(Claim claim, List<Claim> claims, PlanBuilder plan)
+    {
+        void Refuse(string code, string field, string message) => plan.Report(
+            code, Severity.Error, new ObjectRef("Gateway", claim.Gateway.Name), $"spec.listeners[{claim.Index}].{field}", message,
+            "the listener is left out", claim.Gateway.Location);
+
+        if (claims.FirstOrDefault(c => c.Listener.Protocol != claim.Listener.Protocol) is { } other)
+        {
+            Refuse("listener-protocol-clash", "protocol",
+                $"port {claim.Listener.Port} is already {other.Listener.Protocol.ToString().ToUpperInvariant()} for listener {other}");
+            return true;
+        }
+
+        if (claims.FirstOrDefault(c => c.Hostname == claim.Hostname) is { } twin)
+        {
+            Refuse("listener-hostname-clash", "hostname", $"host {claim.Hostname} on port {claim.Listener.Port} is already that of listener {twin}");
+            return true;
+        }
+
+        return false;
+    }
+
+    private static List<IPAddress> AddressesOf(Gateway gateway, NodeFacts node, PlanBuilder plan)
+    {
+        if (gateway.Addresses.Length == 0)
+            return node.GatewayAddresses.Length == 0 ? [IPAddress.Any, IPAddress.IPv6Any] : [.. node.GatewayAddresses.Distinct().Select(a => a.ToIPAddress())];
+
+        var addresses = new List<IPAddress>();
+        for (var i = 0; i < gateway.Addresses.Length; i++)
+        {
+            var address = gateway.Addresses[i];
+            var ip = address.ToIPAddress();
+
+            // Without facts (nodemesh plan) every address may be the node's.
+            if (node.Addresses.Length == 0 || node.Addresses.Contains(address) || node.GatewayAddresses.Contains(address) || address.IsUnspecified || IPAddress.IsLoopback(ip))
+                addresses.Add(ip);
+            else
+                plan.Report("address-not-here", Severity.Warning, new ObjectRef("Gateway", gateway.Name), $"spec.addresses[{i}]",
+                    $"{address} is not an address of this node", "nothing listens on it here", gateway.Location);
+        }
+
+        return [.. addresses.Distinct()];
+    }
+}
