@@ -29,6 +29,7 @@ internal sealed class YamlReader
     private readonly Dictionary<string, (ApiNode Node, int Size)> _anchors = [];
     private int _document;
     private int _nodes;
+    private Position _last = new(1, 1);
 
     private YamlReader(string text) => _parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
 
@@ -46,6 +47,11 @@ internal sealed class YamlReader
         catch (YamlException e)
         {
             throw new YamlRefusedException(e.Message, Math.Max(1, reader._document), Of(e.Start));
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        {
+            // The parser leaves its own rules so on some unbalanced texts (an empty stack, a number too large); for the user it is the same fault.
+            throw new YamlRefusedException("brackets, indentation or quotes do not match", Math.Max(1, reader._document), reader._last);
         }
     }
 
@@ -68,7 +74,7 @@ internal sealed class YamlReader
     private ApiNode Node(int depth)
     {
         var e = _parser.Consume<ParsingEvent>();
-        var at = Of(e.Start);
+        var at = _last = Of(e.Start);
         if (depth > MaxDepth)
             throw Refused($"nested deeper than {MaxDepth} levels", at);
 
