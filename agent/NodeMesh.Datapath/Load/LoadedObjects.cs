@@ -83,7 +83,8 @@ internal sealed class LoadedObjects : IDisposable
         try
         {
             item = BpfObject.Open(bytes, name);
-            item.SetConstant("nm_config", Configuration(_options));
+            if (item.HasVariable("nm_config"))
+                item.SetConstant("nm_config", Configuration(_options));
             foreach (var spec in MapCatalog.All.Where(s => item.HasMap(s.Name)))
             {
                 item.SetMaxEntries(spec.Name, spec.Size(_options.Maps));

@@ -103,6 +103,9 @@ public sealed unsafe class BpfObject : IDisposable
                 : rejection.Tail);
     }
 
+    /// <summary>Whether the object defines a variable; the compiler leaves out what nothing uses.</summary>
+    public bool HasVariable(string name) => _elf.TryGetSymbol(name, out _, out _, out _);
+
     public bool HasMap(string name) => _maps.ContainsKey(name);
 
     /// <summary>A loaded map, on a descriptor of its own.</summary>

@@ -1,0 +1,291 @@
+using System.Collections.Immutable;
+using NodeMesh.Datapath;
+using NodeMesh.Model;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Bpf.Tests.Datapath;
+
+public sealed class DatapathReconcilerTests
+{
+    private Box _box = null!;
+
+    [SetUp]
+    public void SetUp() => _box = new Box();
+
+    [TearDown]
+    public void TearDown() => _box.Dispose();
+
+    private DatapathOptions Options => new() { BpffsPath = _box.Bpffs, CgroupPath = _box.Cgroup, RunDirectory = _box.RunDirectory };
+
+    [Test]
+    public void A_plan_is_written_once_and_the_second_round_writes_nothing()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        var plan = Plan(1, pods: [("a", 300, 7)], backends: 3, verdicts: 5);
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            var first = reconciler.Reconcile(plan, removals: true);
+            Assert.That(first.Failures, Is.Empty);
+            Assert.That(first.Writes, Is.EqualTo(3 + 3 + 1 + 5 + 2));
+            Assert.That(first.Endpoints.Single().Attached, first.Problems.FirstOrDefault() ?? first.Endpoints.Single().Problem);
+            Assert.That(first.Epoch, Is.EqualTo(1));
+
+            var second = reconciler.Reconcile(plan, removals: true, audit: true);
+            Assert.That((second.Writes, second.Removals, second.Held, second.Drift, second.LinkChanges, second.Epoch), Is.EqualTo((0, 0, 0, 0, 0, 1u)));
+        });
+    }
+
+    [Test]
+    public void A_new_agent_adopts_maps_and_links_and_writes_nothing()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        var plan = Plan(1, pods: [("a", 300, 7)], backends: 3, verdicts: 5);
+        _box.InHost(() =>
+        {
+            using (var reconciler = DatapathReconciler.Start(Options, Images.Built))
+                reconciler.Reconcile(plan, removals: true);
+            var before = Links();
+            Assert.That(before, Is.Not.Empty);
+
+            using var next = DatapathReconciler.Start(Options, Images.Built);
+            var report = next.Reconcile(plan, removals: true);
+            Assert.That((report.Writes, report.Removals, report.Epoch), Is.EqualTo((0, 0, 1u)));
+            Assert.That(report.Endpoints.Single().Attached);
+            Assert.That(Links(), Is.EqualTo(before), "the links are the same ones");
+        });
+    }
+
+    [Test]
+    public void What_the_plan_does_not_name_goes_only_when_removals_are_allowed()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], backends: 3, verdicts: 5), removals: true);
+
+            var kept = reconciler.Reconcile(Plan(2, [], 0, 0), removals: false);
+            Assert.That((kept.Writes, kept.Removals), Is.EqualTo((0, 0)));
+            Assert.That(Links(), Has.Some.Contains("ep_"));
+
+            var gone = reconciler.Reconcile(Plan(3, [], 0, 0), removals: true);
+            Assert.That(gone.Removals, Is.EqualTo(3 + 3 + 1 + 5 + 2));
+            Assert.That(Links(), Has.None.Contains("ep_"));
+            Assert.That(gone.Fill.Sum(f => f.Rows), Is.Zero);
+        });
+    }
+
+    [Test]
+    public void A_full_table_is_named_with_its_size_and_option_and_its_service_stays_as_it_was()
+    {
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options with { Maps = new MapSizes { Backends = 2 } }, Images.Built);
+            var report = reconciler.Reconcile(Plan(1, [], backends: 3, verdicts: 2), removals: true);
+
+            var failure = report.Failures.Single();
+            Assert.That(failure.Message, Does.Contain("nm_backend is full at 2 rows").And.Contain("backends"));
+            Assert.That(report.Fill.Single(f => f.Map == "nm_frontend").Rows, Is.Zero, "a service without all its backends is not announced");
+            Assert.That(report.Fill.Single(f => f.Map == "nm_verdict").Rows, Is.EqualTo(2), "policy has nothing to do with it");
+            Assert.That(report.IsConverged, Is.False);
+        });
+    }
+
+    [Test]
+    public void A_larger_size_option_takes_effect_at_restart_and_keeps_the_rows()
+    {
+        _box.InHost(() =>
+        {
+            var plan = Plan(1, [], backends: 2, verdicts: 2);
+            using (var reconciler = DatapathReconciler.Start(Options with { Maps = new MapSizes { Backends = 2 } }, Images.Built))
+                Assert.That(reconciler.Reconcile(plan, removals: true).IsConverged);
+
+            using var larger = DatapathReconciler.Start(Options with { Maps = new MapSizes { Backends = 100 } }, Images.Built);
+            Assert.That(larger.StartNotes, Has.Some.Contains("nm_backend goes from 2 to 100 rows"));
+            var report = larger.Reconcile(plan, removals: true);
+            Assert.That(report.Writes, Is.Zero);
+            Assert.That(report.Fill.Single(f => f.Map == "nm_backend").MaxRows, Is.EqualTo(100));
+        });
+    }
+
+    [Test]
+    public void An_audit_repairs_what_others_changed()
+    {
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            var plan = Plan(1, [], backends: 3, verdicts: 2);
+            reconciler.Reconcile(plan, removals: true);
+            using (var map = Pinned<BackendKey, BackendEntry>("nm_backend"))
+            {
+                map.Remove(new BackendKey { Backend = 1 });
+                map.Set(new BackendKey { Backend = 99 }, default);
+            }
+
+            var report = reconciler.Reconcile(plan, removals: true, audit: true);
+            Assert.That((report.Drift, report.Writes, report.Removals), Is.EqualTo((2, 1, 1)));
+            using var repaired = Pinned<BackendKey, BackendEntry>("nm_backend");
+            Assert.That(repaired.ReadAll().Keys.Select(k => k.Backend), Is.EquivalentTo(new[] { 0u, 1u, 2u }));
+        });
+    }
+
+    [Test]
+    public void An_epoch_that_was_begun_and_not_finished_is_finished_at_start()
+    {
+        _box.InHost(() =>
+        {
+            using (var reconciler = DatapathReconciler.Start(Options, Images.Built))
+                reconciler.Reconcile(Plan(1, [], 0, verdicts: 1), removals: true);
+            using (var map = Pinned<uint, EpochEntry>("nm_epoch"))
+                map.Set(0, new EpochEntry { Epoch = 1, Applying = 1 });
+
+            using var next = DatapathReconciler.Start(Options, Images.Built);
+            using var epoch = Pinned<uint, EpochEntry>("nm_epoch");
+            Assert.That(epoch.TryGet(0, out var entry));
+            Assert.That(entry, Is.EqualTo(new EpochEntry { Epoch = 2, Applying = 0 }));
+        });
+    }
+
+    [Test]
+    public void Services_alone_do_not_begin_an_epoch()
+    {
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            Assert.That(reconciler.Reconcile(Plan(1, [], backends: 3, verdicts: 0), removals: true).Epoch, Is.Zero);
+        });
+    }
+
+    [Test]
+    public void A_second_agent_is_refused()
+    {
+        _box.InHost(() =>
+        {
+            using var first = DatapathReconciler.Start(Options, Images.Built);
+            var refused = Assert.Throws<NodeFaultException>(() => DatapathReconciler.Start(Options, Images.Built));
+            Assert.That(refused!.Fault, Is.EqualTo(NodeFault.SecondAgent));
+            Assert.That(Assert.Throws<NodeFaultException>(() => Cleaner.Run(Options))!.Fault, Is.EqualTo(NodeFault.SecondAgent));
+        });
+    }
+
+    [Test]
+    public void A_foreign_program_that_gets_ahead_is_overtaken()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            var plan = Plan(1, pods: [("a", 300, 0)], 0, 0);
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            var ifindex = reconciler.Reconcile(plan, removals: true).Endpoints.Single().Ifindex;
+
+            using var foreign = BpfObject.Open(Images.Built.Endpoint, "foreign");
+            foreign.Load();
+            using var ahead = BpfLink.AttachTcxAtHead(foreign.Program("nm_pod_ingress"), ifindex, AttachType.TcxIngress);
+
+            for (var i = 0; i < 2; i++)
+            {
+                var report = reconciler.Reconcile(plan, removals: true);
+                Assert.That(report.Problems, i == 0 ? Has.Some.Contains("ours is first again") : Is.Empty);
+            }
+
+            var hook = BpfHook.QueryTcx(ifindex, AttachType.TcxIngress);
+            Assert.That(hook, Has.Count.EqualTo(2));
+            Assert.That(hook[1].LinkId, Is.EqualTo(ahead.Facts.Id));
+        });
+    }
+
+    [Test]
+    public void Links_of_a_pod_that_vanished_are_cleaned_and_a_new_pod_of_the_same_name_is_attached()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            var plan = Plan(1, pods: [("a", 300, 0)], 0, 0);
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            var before = reconciler.Reconcile(plan, removals: true).Endpoints.Single().Ifindex;
+
+            Box.Sh($"ip -n {_box.Host} link del va");
+            var missing = reconciler.Reconcile(plan, removals: true);
+            Assert.That(missing.Endpoints.Single().Problem, Does.Contain("no veth of this host leads into"));
+            Assert.That(Links(), Has.None.Contains("ep_"));
+
+            Box.Sh($"ip -n {_box.Host} link add va type veth peer name eth0 netns {_box.Tag}a && ip -n {_box.Host} link set va up");
+            var again = reconciler.Reconcile(plan, removals: true).Endpoints.Single();
+            Assert.That(again.Attached);
+            Assert.That(again.Ifindex, Is.Not.EqualTo(before));
+        });
+    }
+
+    [Test]
+    public void Cleanup_leaves_the_node_as_it_was_and_may_be_repeated()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            var rules = Box.Sh($"ip -n {_box.Host} rule; ip -n {_box.Host} -6 rule");
+            var ports = File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range");
+            int ifindex;
+            using (var reconciler = DatapathReconciler.Start(Options, Images.Built))
+                ifindex = reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], 3, 2), removals: true).Endpoints.Single().Ifindex;
+            Assert.That(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range"), Does.EndWith("65535\n"));
+            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxEgress), Has.Count.EqualTo(1));
+
+            Assert.That(Cleaner.Run(Options).Removed, Is.Not.Empty);
+            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxIngress), Is.Empty);
+            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxEgress), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(_box.Bpffs), Is.Empty);
+            Assert.That(Box.Sh($"ip -n {_box.Host} rule; ip -n {_box.Host} -6 rule"), Is.EqualTo(rules));
+            Assert.That(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range"), Is.EqualTo(ports));
+            Assert.That(Cleaner.Run(Options).Removed, Is.Empty);
+        });
+    }
+
+    [Test]
+    public void An_object_with_another_layout_is_refused_before_it_is_loaded()
+    {
+        var image = Images.Built.Endpoint.ToArray();
+        for (var at = image.AsSpan().IndexOf("prefix_bits\0"u8); at >= 0; at = image.AsSpan().IndexOf("prefix_bits\0"u8))
+            "prefix_bitz"u8.CopyTo(image.AsSpan(at));
+        var refused = Assert.Throws<NodeFaultException>(() => DatapathReconciler.Start(Options, Images.Built with { Endpoint = image }));
+        Assert.That(refused!.Fault, Is.EqualTo(NodeFault.LayoutMismatch));
+        Assert.That(refused.Message, Does.Contain("endpoint"));
+        Assert.That(Directory.EnumerateFiles(_box.Bpffs, "*", SearchOption.AllDirectories), Is.Empty);
+    }
+
+    private BpfMap<TKey, TValue> Pinned<TKey, TValue>(string map)
+        where TKey : unmanaged
+        where TValue : unmanaged => new(MapFacts.OpenPinned($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/maps/{map}")!, map);
+
+    /// <summary>Name and kernel id of every pinned link.</summary>
+    private string[] Links() => Directory.GetFiles($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/links").Order().Select(path =>
+    {
+        using var link = BpfLink.OpenPinned(path)!;
+        return $"{Path.GetFileName(path)} {link.Facts.Id}";
+    }).ToArray();
+
+    /// <summary>One service over all backends, one policy set (7) over all verdicts, and pods by the suffix of their namespace.</summary>
+    private MeshPlan Plan(ulong revision, (string Suffix, uint Identity, uint Set)[] pods, int backends, int verdicts)
+    {
+        var service = new FrontendKey { Addr = Addr.From(IpAddr.Parse("10.96.0.1")), PortBe = Be16.FromHost(80), Proto = 6 };
+        var kernel = KernelPlan.Empty with
+        {
+            Backends = Range(backends).ToImmutableDictionary(
+                i => new BackendKey { Backend = i },
+                i => new BackendEntry { Addr = Addr.From(IpAddr.Parse($"10.244.1.{i + 1}")), PortBe = Be16.FromHost(8080), Proto = 6 }),
+            Slots = Range(backends).ToImmutableDictionary(i => new SlotKey { Service = 1, Slot = i }, i => new SlotEntry { Backend = i }),
+            Frontends = backends == 0
+                ? ImmutableDictionary<FrontendKey, FrontendEntry>.Empty
+                : ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(service, new FrontendEntry { Service = 1, Backends = (uint)backends }),
+            Verdicts = Range(verdicts).ToImmutableDictionary(
+                i => VerdictRows.Key(7, i, Direction.Ingress, 96, 6, 80), _ => new VerdictEntry { Verdict = (uint)Verdict.Allow }),
+            Endpoints = [.. pods.Select(p => new EndpointPlan(
+                new ObjectName("default", p.Suffix), new Attachment(_box.Tag + p.Suffix, ""), [IpAddr.Parse("10.244.0.2")], p.Identity, p.Set))],
+        };
+        return MeshPlan.Empty with { Revision = revision, Kernel = kernel };
+    }
+
+    private static IEnumerable<uint> Range(int count) => Enumerable.Range(0, count).Select(i => (uint)i);
+}
