@@ -4,6 +4,7 @@
  * the datagram sent, so that no packet pays for it. Fails open: an address that is no service, or is for the proxy,
  * stays.
  */
+#include "nm/config.h"
 #include "lib/redirect.h"
 
 enum nm_sock_verdict {

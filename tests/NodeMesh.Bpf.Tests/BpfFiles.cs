@@ -1,0 +1,51 @@
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Bpf.Tests;
+
+/// <summary>The objects that `make -C bpf` built.</summary>
+internal static class BpfFiles
+{
+    internal const int MarkShift = 8;
+    internal const ushort ProxyPort = 15901;
+
+    internal static readonly string[] Programs = ["connect", "endpoint", "node"];
+
+    internal static string Repository { get; } = FindRepository();
+
+    internal static IEnumerable<string> TestObjects =>
+        Directory.EnumerateFiles(Path.Combine(Repository, "out", "bpf"), "*.test.bpf.o").Order(StringComparer.Ordinal);
+
+    internal static BpfObject Load(string name)
+    {
+        var path = Path.Combine(Repository, "out", "bpf", name + ".bpf.o");
+        Assert.That(File.Exists(path), $"{path} is not built. Cure: make -C bpf");
+        var loaded = BpfObject.Open(File.ReadAllBytes(path), name);
+        Configure(loaded);
+        loaded.Load();
+        return loaded;
+    }
+
+    private static void Configure(BpfObject target)
+    {
+        target.SetConstant("nm_config", new Config
+        {
+            MarkShift = MarkShift,
+            ProxyPortBe = Be16.FromHost(ProxyPort),
+            TcpEstablishedS = 1000,
+            TcpOpeningS = 60,
+            TcpClosingS = 10,
+            UdpS = 30,
+            IcmpS = 20,
+        });
+    }
+
+    private static string FindRepository()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "global.json")))
+            directory = directory.Parent;
+        return directory?.FullName ?? throw new InvalidOperationException("not below the repository");
+    }
+}

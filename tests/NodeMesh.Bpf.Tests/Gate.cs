@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Runtime.InteropServices;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Bpf.Tests;
+
+/// <param name="Passed">TCX_NEXT; otherwise TCX_DROP.</param>
+/// <param name="Mark">Our two bits afterwards.</param>
+/// <param name="Reason">What the packet was counted under; Count when it was not counted.</param>
+internal readonly record struct Outcome(bool Passed, Mark Mark, Reason Reason, uint RawMark);
+
+/// <summary>
+/// A loaded endpoint or node object around one pod. The pod's interface is lo, since a test run wants a real one; its policy is set 1, closed both ways until
+/// <see cref="Rule"/> opens something. Identity of an address no <see cref="Identity"/> names: world.
+/// </summary>
+internal sealed class Gate : IDisposable
+{
+    internal const uint PodIfindex = 1, PodIdentity = 300, PodSet = 1, OtherIfindex = 7, PeerIdentity = 301, OtherSet = 2;
+    internal const string Pod = "10.0.0.1", Peer = "10.0.0.2", Pod6 = "fd00::1", Peer6 = "fd00::2";
+
+    private readonly BpfObject _object;
+    private readonly PerCpuMap<CounterKey, CounterEntry> _counters;
+    private readonly BpfMap<uint, EpochEntry> _epoch;
+
+    internal Gate(string name = "endpoint")
+    {
+        _object = BpfFiles.Load(name);
+        _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
+        _epoch = _object.OpenMap<uint, EpochEntry>("nm_epoch");
+        Connections = _object.OpenMap<CtKey, CtEntry>("nm_ct");
+        Epoch(1);
+        Endpoint(PodIfindex, PodIdentity, PodSet, Pod, Pod6);
+        foreach (var address in (string[])[Peer, Peer6])
+            Identity(address, PeerIdentity);
+        Default(Direction.Egress, Verdict.DefaultDeny);
+        Default(Direction.Ingress, Verdict.DefaultDeny);
+    }
+
+    internal BpfMap<CtKey, CtEntry> Connections { get; }
+
+    internal void Epoch(uint epoch) => _epoch.Set(0, new EpochEntry { Epoch = epoch });
+
+    internal void Endpoint(uint ifindex, uint identity, uint set, params string[] addresses)
+    {
+        Set("nm_endpoint", new EndpointKey { Ifindex = ifindex }, new EndpointEntry { Identity = identity, Set = set });
+        foreach (var address in addresses)
+        {
+            Set("nm_pod", new PodKey { Addr = AddrOf(address) }, new PodEntry { Ifindex = ifindex });
+            Identity(address, identity);
+        }
+    }
+
+    internal void RemoveEndpoint()
+    {
+        using var map = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
+        map.Remove(new EndpointKey { Ifindex = PodIfindex });
+    }
+
+    internal void Identity(string address, uint identity, IdentityFlag flags = 0) =>
+        Set("nm_identity", new IdentityKey { PrefixBits = 128, Addr = AddrOf(address) }, new IdentityEntry { Identity = identity, Flags = (uint)flags });
+
+    /// <summary>What peers without a rule get.</summary>
+    internal void Default(Direction direction, Verdict verdict, uint set = PodSet) =>
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Direction = (byte)direction }, new VerdictEntry { Verdict = (uint)verdict });
+
+    /// <summary>What the peers of <see cref="PeerIdentity"/> get on one port; port 0: the whole protocol.</summary>
+    internal void Rule(Direction direction, byte proto, ushort port, Verdict verdict, uint set = PodSet, uint identity = PeerIdentity)
+    {
+        Set("nm_class", new ClassKey { Set = set, Identity = identity, Direction = (byte)direction }, new ClassEntry { Klass = identity });
+        // A class has its own last row: the default of peers without a class is not theirs.
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Klass = identity, Direction = (byte)direction }, new VerdictEntry { Verdict = (uint)Verdict.DefaultDeny });
+        Set("nm_verdict", new VerdictKey
+        {
+            PrefixBits = (uint)(port == 0 ? VerdictBits.Proto : VerdictBits.Full),
+            Set = set,
+            Klass = identity,
+            Direction = (byte)direction,
+            Proto = proto,
+            PortBe = Be16.FromHost(port),
+        }, new VerdictEntry { Verdict = (uint)verdict });
+    }
+
+    internal void Frontend(string address, byte proto, ushort port, FrontendFlag flags) =>
+        Set("nm_frontend", new FrontendKey { Addr = AddrOf(address), Proto = proto, PortBe = Be16.FromHost(port) }, new FrontendEntry { Service = 1, Flags = (uint)flags });
+
+    /// <summary>The pod sends.</summary>
+    internal Outcome Out(Packet packet) => Run("nm_pod_ingress", packet.Bytes(), 0, 0);
+
+    internal Outcome Out(byte[] frame) => Run("nm_pod_ingress", frame, 0, 0);
+
+    /// <summary>The pod is sent something that came in by another interface.</summary>
+    internal Outcome In(Packet packet, uint ingressIfindex = OtherIfindex, Mark mark = Mark.None) =>
+        Run("nm_pod_egress", packet.Bytes(), (uint)mark << BpfFiles.MarkShift, ingressIfindex);
+
+    internal Outcome In(byte[] frame) => Run("nm_pod_egress", frame, 0, OtherIfindex);
+
+    /// <summary>This node itself sends to the pod.</summary>
+    internal Outcome InFromNode(Packet packet, Mark mark = Mark.None) => In(packet, 0, mark);
+
+    /// <summary>Something arrives at the node's device.</summary>
+    internal Outcome AtNode(Packet packet) => Run("nm_node_ingress", packet.Bytes(), 0, 0);
+
+    internal Outcome Run(string program, byte[] frame, uint mark, uint ingressIfindex)
+    {
+        var before = Counters();
+        var context = new byte[192]; // struct __sk_buff
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(36), ingressIfindex);
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(40), PodIfindex);
+        var result = _object.Program(program).TestRun(frame, context);
+        var raw = BinaryPrimitives.ReadUInt32LittleEndian(result.Context.AsSpan(8));
+        Assert.That(result.ReturnValue, Is.EqualTo(uint.MaxValue).Or.EqualTo(2u), "TCX_NEXT or TCX_DROP");
+        return new Outcome(result.ReturnValue == uint.MaxValue, (Mark)(raw >> BpfFiles.MarkShift & 3), Counted(before), raw);
+    }
+
+    internal static Addr AddrOf(string text)
+    {
+        var address = default(Addr);
+        IPAddress.Parse(text).MapToIPv6().TryWriteBytes(MemoryMarshal.AsBytes(new Span<Addr>(ref address)), out _);
+        return address;
+    }
+
+    internal CtEntry OnlyConnection() => Connections.ReadAll().Values.Single();
+
+    public void Dispose()
+    {
+        Connections.Dispose();
+        _counters.Dispose();
+        _epoch.Dispose();
+        _object.Dispose();
+    }
+
+    private void Set<TKey, TValue>(string map, in TKey key, in TValue value)
+        where TKey : unmanaged
+        where TValue : unmanaged
+    {
+        using var opened = _object.OpenMap<TKey, TValue>(map);
+        opened.Set(key, value);
+    }
+
+    private Dictionary<Reason, ulong> Counters() =>
+        _counters.ReadAll((a, b) => new CounterEntry { Packets = a.Packets + b.Packets, Bytes = a.Bytes + b.Bytes })
+            .GroupBy(c => (Reason)c.Key.Reason)
+            .ToDictionary(g => g.Key, g => g.Aggregate(0UL, (sum, c) => sum + c.Value.Packets));
+
+    private Reason Counted(Dictionary<Reason, ulong> before)
+    {
+        var more = Counters().Where(c => c.Value != before.GetValueOrDefault(c.Key)).ToArray();
+        Assert.That(more, Has.Length.LessThan(2), "a packet is counted once");
+        return more.Length == 0 ? Reason.Count : more[0].Key;
+    }
+}

@@ -1,0 +1,150 @@
+using System.Buffers.Binary;
+using System.Net;
+
+namespace NodeMesh.Bpf.Tests;
+
+/// <summary>An Ethernet frame, built from the inside out. Checksums are left zero: no program looks at them.</summary>
+internal sealed class Packet
+{
+    internal const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
+    internal const byte ProtoIcmp = 1, ProtoTcp = 6, ProtoUdp = 17, ProtoIcmp6 = 58, ProtoSctp = 132;
+
+    private readonly IPAddress _from;
+    private readonly IPAddress _to;
+    private byte _proto;
+    private byte[] _body = [];
+    private byte[] _options = [];
+    private ushort _fragment;
+    private byte _hopLimit = 64;
+    private int _vlans;
+
+    private Packet(string from, string to)
+    {
+        _from = IPAddress.Parse(from);
+        _to = IPAddress.Parse(to);
+    }
+
+    private bool V6 => _from.GetAddressBytes().Length == 16;
+
+    internal static Packet Tcp(string from, ushort fromPort, string to, ushort toPort, byte flags = Syn)
+    {
+        var body = Ports(20, fromPort, toPort);
+        body[12] = 5 << 4;
+        body[13] = flags;
+        return new Packet(from, to) { _proto = ProtoTcp, _body = body };
+    }
+
+    internal static Packet Udp(string from, ushort fromPort, string to, ushort toPort) =>
+        new(from, to) { _proto = ProtoUdp, _body = Ports(40, fromPort, toPort) };
+
+    internal static Packet Sctp(string from, ushort fromPort, string to, ushort toPort) =>
+        new(from, to) { _proto = ProtoSctp, _body = Ports(28, fromPort, toPort) };
+
+    internal static Packet Icmp(string from, string to, byte type, ushort id = 0, byte hopLimit = 64)
+    {
+        var body = new byte[16];
+        body[0] = type;
+        BinaryPrimitives.WriteUInt16BigEndian(body.AsSpan(4), id);
+        var packet = new Packet(from, to) { _body = body, _hopLimit = hopLimit };
+        packet._proto = packet.V6 ? ProtoIcmp6 : ProtoIcmp;
+        return packet;
+    }
+
+    /// <summary>Destination unreachable (IPv4) or packet too big (IPv6) about <paramref name="about"/>.</summary>
+    internal static Packet Error(string from, string to, Packet about)
+    {
+        var packet = Icmp(from, to, IPAddress.Parse(from).GetAddressBytes().Length == 16 ? (byte)2 : (byte)3);
+        packet._body = [.. packet._body[..8], .. about.Network()];
+        return packet;
+    }
+
+    internal static Packet Raw(string from, string to, byte proto) => new(from, to) { _proto = proto, _body = new byte[20] };
+
+    internal static byte[] Ethernet(ushort type)
+    {
+        var frame = new byte[60];
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(12), type);
+        return frame;
+    }
+
+    /// <summary>IPv4 options, or IPv6 destination options of as many bytes.</summary>
+    internal Packet WithOptions(int bytes)
+    {
+        _options = new byte[bytes];
+        return this;
+    }
+
+    /// <param name="offset">In bytes, a multiple of 8.</param>
+    internal Packet AsFragment(int offset, bool more)
+    {
+        _fragment = (ushort)(offset / 8 | (more ? 0x2000 : 0));
+        return this;
+    }
+
+    internal Packet InVlans(int tags)
+    {
+        _vlans = tags;
+        return this;
+    }
+
+    internal byte[] Bytes()
+    {
+        var frame = new List<byte>(new byte[12]);
+        for (var i = 0; i < _vlans; i++)
+            frame.AddRange((byte[])[0x81, 0x00, 0x00, (byte)(i + 5)]);
+        frame.AddRange(V6 ? [0x86, 0xdd] : [0x08, 0x00]);
+        frame.AddRange(Network());
+        return [.. frame];
+    }
+
+    private static byte[] Ports(int size, ushort from, ushort to)
+    {
+        var body = new byte[size];
+        BinaryPrimitives.WriteUInt16BigEndian(body, from);
+        BinaryPrimitives.WriteUInt16BigEndian(body.AsSpan(2), to);
+        return body;
+    }
+
+    private byte[] Network() => V6 ? Network6() : Network4();
+
+    private byte[] Network4()
+    {
+        var header = new byte[20 + _options.Length];
+        header[0] = (byte)(0x40 | header.Length / 4);
+        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(2), (ushort)(header.Length + _body.Length));
+        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(4), 4711);
+        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(6), _fragment);
+        header[8] = _hopLimit;
+        header[9] = _proto;
+        _from.GetAddressBytes().CopyTo(header, 12);
+        _to.GetAddressBytes().CopyTo(header, 16);
+        return [.. header, .. _body];
+    }
+
+    private byte[] Network6()
+    {
+        var extensions = new List<byte>();
+        var first = _proto;
+        if (_fragment != 0)
+        {
+            var offset = (ushort)((_fragment & 0x1fff) << 3 | (_fragment >> 13 & 1));
+            extensions.InsertRange(0, [first, 0, (byte)(offset >> 8), (byte)offset, 0, 0, 0x12, 0x67]);
+            first = 44;
+        }
+
+        if (_options.Length > 0)
+        {
+            extensions.InsertRange(0, [first, (byte)(_options.Length / 8 - 1), .. _options[2..]]);
+            first = 60;
+        }
+
+        var header = new byte[40];
+        header[0] = 0x60;
+        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(4), (ushort)(extensions.Count + _body.Length));
+        header[6] = first;
+        header[7] = _hopLimit;
+        _from.GetAddressBytes().CopyTo(header, 8);
+        _to.GetAddressBytes().CopyTo(header, 24);
+        return [.. header, .. extensions, .. _body];
+    }
+}

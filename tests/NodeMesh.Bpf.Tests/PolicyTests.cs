@@ -1,0 +1,116 @@
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Bpf.Tests;
+
+/// <summary>What the gate says to a new connection, both ways.</summary>
+internal sealed class PolicyTests
+{
+    private Gate _gate = null!;
+
+    [SetUp]
+    public void Load() => _gate = new Gate();
+
+    [TearDown]
+    public void Unload() => _gate.Dispose();
+
+    [Test]
+    public void Default_deny_and_an_explicit_deny_have_their_own_reasons()
+    {
+        _gate.Rule(Direction.Egress, Packet.ProtoTcp, 80, Verdict.Deny);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.PolicyDenied));
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 81)), Is.EqualTo(new Outcome(false, Mark.None, Reason.DefaultDeny, 0)));
+        Assert.That(_gate.Connections.ReadAll(), Is.Empty);
+    }
+
+    [TestCase(Gate.Pod, Gate.Peer)]
+    [TestCase(Gate.Pod6, Gate.Peer6)]
+    public void An_allowed_port_opens_in_both_families(string pod, string peer)
+    {
+        _gate.Rule(Direction.Egress, Packet.ProtoTcp, 80, Verdict.Allow);
+        _gate.Rule(Direction.Egress, Packet.ProtoUdp, 53, Verdict.Allow);
+        _gate.Rule(Direction.Ingress, Packet.ProtoSctp, 36412, Verdict.Allow);
+        Assert.That(_gate.Out(Packet.Tcp(pod, 4000, peer, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.Out(Packet.Udp(pod, 4000, peer, 53)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.In(Packet.Sctp(peer, 4000, pod, 36412)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.In(Packet.Sctp(peer, 4000, pod, 36413)).Reason, Is.EqualTo(Reason.DefaultDeny));
+    }
+
+    [Test]
+    public void Without_a_row_everything_is_closed()
+    {
+        _gate.Endpoint(Gate.PodIfindex, Gate.PodIdentity, 99);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.NoPolicy));
+        _gate.RemoveEndpoint();
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.NoPolicy));
+        Assert.That(_gate.In(Packet.Tcp(Gate.Peer, 4000, Gate.Pod, 80)).Reason, Is.EqualTo(Reason.NoPolicy));
+    }
+
+    [Test]
+    public void A_pod_that_no_policy_selects_is_open()
+    {
+        _gate.Endpoint(Gate.PodIfindex, Gate.PodIdentity, 0);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Passed);
+        Assert.That(_gate.In(Packet.Raw(Gate.Peer, Gate.Pod, 47)).Passed);
+        Assert.That(_gate.Out(Packet.Ethernet(0x88cc)).Passed, "a frame that is not IP");
+    }
+
+    [Test]
+    public void The_pod_and_its_node_always_reach_one_another()
+    {
+        _gate.Identity("10.0.0.254", (uint)IdentityId.Host);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, "10.0.0.254", 6443)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.InFromNode(Packet.Tcp("10.0.0.254", 4000, Gate.Pod, 8080)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.Out(Packet.Icmp(Gate.Pod6, "fe80::1", 128)).Passed, "link-local is the node");
+        Assert.That(_gate.In(Packet.Tcp("10.0.0.254", 4000, Gate.Pod, 8080)).Passed, Is.False, "the node's address from another interface is not the node");
+    }
+
+    [Test]
+    public void A_pod_reaches_itself()
+    {
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Pod, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.In(Packet.Tcp(Gate.Pod, 4000, Gate.Pod, 80), Gate.PodIfindex).Reason, Is.EqualTo(Reason.Forwarded));
+    }
+
+    [Test]
+    public void The_interface_of_a_local_sender_tells_who_it_is_whatever_address_it_claims()
+    {
+        _gate.Endpoint(Gate.OtherIfindex, 400, Gate.OtherSet, "10.0.0.9");
+        _gate.Rule(Direction.Ingress, Packet.ProtoUdp, 53, Verdict.Allow);
+        Assert.That(_gate.In(Packet.Udp(Gate.Peer, 4000, Gate.Pod, 53)).Reason, Is.EqualTo(Reason.DefaultDeny));
+        Assert.That(_gate.In(Packet.Udp(Gate.Peer, 4000, Gate.Pod, 53), 8).Reason, Is.EqualTo(Reason.Forwarded));
+    }
+
+    [Test]
+    public void A_protocol_that_rules_cannot_name_is_refused_by_isolation() =>
+        Assert.That(_gate.Out(Packet.Raw(Gate.Pod, Gate.Peer, 47)).Reason, Is.EqualTo(Reason.UnsupportedProtocol));
+
+    [Test]
+    public void A_frame_that_is_not_IP_is_refused_unless_nothing_selects_the_pod() =>
+        Assert.That(_gate.Out(Packet.Ethernet(0x88cc)).Reason, Is.EqualTo(Reason.UnsupportedProtocol));
+
+    [Test]
+    public void A_service_address_on_the_packet_path_was_not_translated_and_is_refused()
+    {
+        _gate.Frontend("10.96.0.1", Packet.ProtoTcp, 80, 0);
+        _gate.Frontend("10.96.0.1", Packet.ProtoUdp, 53, 0);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, "10.96.0.1", 80)).Reason, Is.EqualTo(Reason.NotTranslated));
+        Assert.That(_gate.Out(Packet.Udp(Gate.Pod, 4000, "10.96.0.1", 53)).Reason, Is.EqualTo(Reason.NotTranslated));
+    }
+
+    [Test]
+    public void The_proxys_source_ports_are_closed_to_pods_toward_its_backends()
+    {
+        _gate.Identity(Gate.Peer, Gate.PeerIdentity, IdentityFlag.Backend);
+        _gate.Rule(Direction.Egress, Packet.ProtoTcp, 80, Verdict.Allow);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 61000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.ReservedPort));
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 65535, Gate.Peer, 80, Packet.Ack)).Reason, Is.EqualTo(Reason.ReservedPort));
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 60999, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+    }
+
+    [Test]
+    public void What_wants_the_proxy_and_is_not_TCP_is_refused()
+    {
+        _gate.Rule(Direction.Egress, Packet.ProtoUdp, 53, Verdict.Redirect);
+        Assert.That(_gate.Out(Packet.Udp(Gate.Pod, 4000, Gate.Peer, 53)).Reason, Is.EqualTo(Reason.L7Required));
+    }
+}
