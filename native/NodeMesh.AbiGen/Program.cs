@@ -4,31 +4,36 @@ using NodeMesh.Native.Bpf;
 const string Usage = """
     Writes the C# side of the ABI from the BTF of the built anchor object.
 
-      NodeMesh.AbiGen [--check] OBJECT HEADERS CSHARP REASONS
+      NodeMesh.AbiGen --write | --check
 
-      OBJECT   out/bpf/abi.bpf.o          HEADERS  bpf/include/nm/abi
-      CSHARP   agent/NodeMesh.Plan/Abi.g.cs  REASONS  docs/reasons.md
-      --check  write nothing; exit 1 when a file is not what would be written
+      --write  writes agent/NodeMesh.Plan/Abi.g.cs and docs/reasons.md from out/bpf/abi.bpf.o and bpf/include/nm/abi
+      --check  writes nothing; exit 1 when a file is not what would be written
+
+    To be run in the repository's root.
 
     Exit codes: 0 done or fresh, 1 stale, 2 wrong arguments, 3 headers and BTF disagree.
     """;
 
-var check = args.Contains("--check");
-var paths = args.Where(a => a != "--check").ToArray();
-if (paths.Length != 4 || paths.Any(p => p.StartsWith('-')))
+const string AnchorObject = "out/bpf/abi.bpf.o";
+const string Headers = "bpf/include/nm/abi";
+const string CSharp = "agent/NodeMesh.Plan/Abi.g.cs";
+const string Reasons = "docs/reasons.md";
+
+if (args is not ["--write"] and not ["--check"])
 {
     Console.Error.WriteLine(Usage);
     return 2;
 }
 
+var check = args[0] == "--check";
 try
 {
-    var abi = BtfAbi.Read(BtfTypes.FromObject(File.ReadAllBytes(paths[0])));
-    var headers = AbiHeaders.Read(paths[1]);
+    var abi = BtfAbi.Read(BtfTypes.FromObject(File.ReadAllBytes(AnchorObject)));
+    var headers = AbiHeaders.Read(Headers);
     headers.RequireAllIn(abi);
     var reasons = headers.ReasonTexts(abi);
 
-    var stale = new[] { (Path: paths[2], Text: CSharpWriter.Write(abi, reasons)), (Path: paths[3], Text: ReasonsPage.Write(reasons)) }
+    var stale = new[] { (Path: CSharp, Text: CSharpWriter.Write(abi, reasons)), (Path: Reasons, Text: ReasonsPage.Write(reasons)) }
         .Where(f => !File.Exists(f.Path) || File.ReadAllText(f.Path) != f.Text)
         .ToArray();
     foreach (var (path, text) in stale)

@@ -56,11 +56,11 @@ void nm_log_to(nm_log_fn sink)
 	libbpf_set_print(print_to_sink);
 }
 
-int nm_object_open(const void *bytes, size_t size, const char *name, char *log, size_t log_size,
-	struct bpf_object **object)
+int nm_object_open(
+	const void *bytes, size_t size, const char *name, char *log, size_t log_size, struct bpf_object **object)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name, .kernel_log_buf = log,
-		.kernel_log_size = log_size);
+	LIBBPF_OPTS(
+		bpf_object_open_opts, options, .object_name = name, .kernel_log_buf = log, .kernel_log_size = log_size);
 
 	*object = bpf_object__open_mem(bytes, size, &options);
 	return *object ? 0 : -errno;
@@ -213,8 +213,8 @@ int nm_map_batch_lookup(int map_fd, void *in, void *out, void *keys, void *value
 	return bpf_map_lookup_batch(map_fd, in, out, keys, values, count, &options);
 }
 
-int nm_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
-	uint32_t flags)
+int nm_map_create(
+	int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
 

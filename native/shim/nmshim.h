@@ -18,8 +18,8 @@ typedef void (*nm_log_fn)(int level, const char *text);
 
 NM_EXPORT void nm_log_to(nm_log_fn sink);
 
-NM_EXPORT int nm_object_open(const void *bytes, size_t size, const char *name, char *log, size_t log_size,
-	struct bpf_object **object);
+NM_EXPORT int nm_object_open(
+	const void *bytes, size_t size, const char *name, char *log, size_t log_size, struct bpf_object **object);
 
 /* relative: 0 none, otherwise flags of bpf_link_create such as BPF_F_BEFORE. Returns the link's fd. */
 NM_EXPORT int nm_link_create(int prog_fd, int target, int attach_type, uint32_t flags);
@@ -58,14 +58,15 @@ struct nm_map_facts {
 };
 NM_EXPORT int nm_map_facts(int map_fd, struct nm_map_facts *facts);
 
-/* Programs on a hook in the order in which they run. count: room in, number out. link_ids[i] is 0 when attached without a link. */
+/* Programs on a hook in the order in which they run. count: room in, number out. link_ids[i] is 0 when attached without
+ * a link. */
 NM_EXPORT int nm_prog_query(int target, int attach_type, uint32_t *prog_ids, uint32_t *link_ids, uint32_t *count);
 
 NM_EXPORT int nm_map_batch_update(int map_fd, const void *keys, const void *values, uint32_t *count);
 NM_EXPORT int nm_map_batch_delete(int map_fd, const void *keys, uint32_t *count);
 NM_EXPORT int nm_map_batch_lookup(int map_fd, void *in, void *out, void *keys, void *values, uint32_t *count);
-NM_EXPORT int nm_map_create(int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries,
-	uint32_t flags);
+NM_EXPORT int nm_map_create(
+	int type, const char *name, uint32_t key_size, uint32_t value_size, uint32_t max_entries, uint32_t flags);
 
 struct nm_test_run {
 	const void *data_in;
@@ -87,5 +88,5 @@ typedef int (*nm_ring_fn)(void *context, void *bytes, size_t size);
 NM_EXPORT int nm_ring_open(int map_fd, nm_ring_fn sink, void *context, struct ring_buffer **ring);
 
 /* Enough of a program to ask the kernel what it can do: loads (and closes) instructions of the given type. */
-NM_EXPORT int nm_prog_load_probe(int type, int attach_type, const void *insns, uint32_t count, char *log,
-	uint32_t log_size);
+NM_EXPORT int nm_prog_load_probe(
+	int type, int attach_type, const void *insns, uint32_t count, char *log, uint32_t log_size);
