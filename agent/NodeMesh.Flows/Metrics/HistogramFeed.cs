@@ -3,8 +3,8 @@ namespace NodeMesh.Flows.Metrics;
 /// <summary>Gives a library that only takes observations what was already counted in buckets, keeping every bucket's count and the sum exact.</summary>
 public static class HistogramFeed
 {
-    /// <summary>Upper bounds in seconds: half a millisecond to ten seconds.</summary>
-    public static readonly double[] Bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+    /// <summary>Upper bounds in seconds: half a millisecond to a minute, as the proxy counts.</summary>
+    public static readonly double[] Bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
     // Inside its bucket, above the bound below.
     private const double JustAbove = 1e-9;

@@ -21,7 +21,9 @@ public static class MetricCatalog
     public static readonly MetricSpec EnforcedRevision = new("nodemesh_datapath_enforced_revision", MetricType.Gauge, "Revision of the plan that the kernel enforces");
     public static readonly MetricSpec Reconciles = new("nodemesh_datapath_reconciles_total", MetricType.Counter, "Rounds in which the kernel was brought to the plan");
     public static readonly MetricSpec ReconcileErrors = new("nodemesh_datapath_errors_total", MetricType.Counter, "Rows or attachments that the kernel refused");
-    public static readonly MetricSpec ReconcileWrites = new("nodemesh_datapath_writes_total", MetricType.Counter, "Rows, links, rules and routes written or removed");
+    public static readonly MetricSpec ReconcileWrites = new("nodemesh_datapath_writes_total", MetricType.Counter, "Rows of kernel tables written or removed");
+    public static readonly MetricSpec AttachChanges = new("nodemesh_datapath_attach_changes_total", MetricType.Counter, "Programs attached, swapped or taken off, and routing rules and routes added");
+    public static readonly MetricSpec Drift = new("nodemesh_datapath_drift_total", MetricType.Counter, "Rows that an audit found other than written, and put right");
     public static readonly MetricSpec ReconcileDuration = new("nodemesh_datapath_reconcile_duration_seconds", MetricType.Histogram, "Time of one such round");
 
     public static readonly MetricSpec PlanRevision = new("nodemesh_plan_revision", MetricType.Gauge, "Revision of the newest plan; ahead of the enforced one while work is under way");
@@ -29,22 +31,29 @@ public static class MetricCatalog
     public static readonly MetricSpec PlanObjects = new("nodemesh_plan_objects", MetricType.Gauge, "Objects in the newest plan", "kind");
     public static readonly MetricSpec Diagnostics = new("nodemesh_diagnostics", MetricType.Gauge, "What is wrong in the objects as written; nodemesh diagnostics lists them", "severity");
 
-    public static readonly MetricSpec Requests = new("nodemesh_proxy_requests_total", MetricType.Counter, "HTTP requests answered; reason is the access log's response flag, or - when nothing was wrong", "route", "code", "reason");
-    public static readonly MetricSpec RequestDuration = new("nodemesh_proxy_request_duration_seconds", MetricType.Histogram, "From a request's first byte to its answer's last", "route");
-    public static readonly MetricSpec Connections = new("nodemesh_proxy_connections_total", MetricType.Counter, "Connections that the proxy accepted (downstream) or opened (upstream)", "side");
-    public static readonly MetricSpec ConnectionsActive = new("nodemesh_proxy_connections_active", MetricType.Gauge, "Those open now", "side");
-    public static readonly MetricSpec ConnectionErrors = new("nodemesh_proxy_connection_errors_total", MetricType.Counter, "Connections that ended other than well; reason is the access log's response flag", "reason");
-    public static readonly MetricSpec ProxyBytes = new("nodemesh_proxy_bytes_total", MetricType.Counter, "Bytes that the proxy received or sent", "side", "direction");
+    public static readonly MetricSpec Requests = new("nodemesh_proxy_requests_total", MetricType.Counter, "HTTP requests answered; reason is the access log's response flag, or - when nothing was wrong", "route", "cluster", "code", "reason");
+    public static readonly MetricSpec RequestDuration = new("nodemesh_proxy_request_duration_seconds", MetricType.Histogram, "From a request's first byte to its answer's last", "route", "cluster");
+    public static readonly MetricSpec Connections = new("nodemesh_proxy_connections_total", MetricType.Counter, "Client connections that the proxy took, by what they turned out to be", "kind");
+    public static readonly MetricSpec ConnectionsActive = new("nodemesh_proxy_connections_active", MetricType.Gauge, "Those open now", "kind");
+    public static readonly MetricSpec ConnectionErrors = new("nodemesh_proxy_connection_errors_total", MetricType.Counter, "Client connections that ended badly outside any request; reason is the access log's response flag", "reason");
+    public static readonly MetricSpec AcceptErrors = new("nodemesh_proxy_accept_errors_total", MetricType.Counter, "Connections that could not be taken from a listener");
+    public static readonly MetricSpec ListenersDown = new("nodemesh_proxy_listeners_down", MetricType.Gauge, "Listeners that should be open and are not; nodemesh status says why");
+    public static readonly MetricSpec ProxyBytes = new("nodemesh_proxy_bytes_total", MetricType.Counter, "Bytes received from clients or sent to them", "direction");
+    public static readonly MetricSpec UpstreamOpened = new("nodemesh_proxy_upstream_opened_total", MetricType.Counter, "Connections opened to backends");
+    public static readonly MetricSpec UpstreamReused = new("nodemesh_proxy_upstream_reused_total", MetricType.Counter, "Requests that found an idle connection to their backend");
+    public static readonly MetricSpec UpstreamRetries = new("nodemesh_proxy_upstream_retries_total", MetricType.Counter, "Requests sent again because an idle connection turned out closed");
+    public static readonly MetricSpec UpstreamConnections = new("nodemesh_proxy_upstream_connections", MetricType.Gauge, "Connections to backends now", "state");
     public static readonly MetricSpec ProxyRevision = new("nodemesh_proxy_revision", MetricType.Gauge, "Revision of the plan by which the proxy serves");
     public static readonly MetricSpec LogDropped = new("nodemesh_accesslog_dropped_records_total", MetricType.Counter, "Access-log records lost because their reader was slower than requests came");
     public static readonly MetricSpec LogWritten = new("nodemesh_accesslog_written_records_total", MetricType.Counter, "Access-log records written");
 
-    /// <summary>In the order of docs/metrics.md.</summary>
+    /// <summary>In the order of the page.</summary>
     public static readonly MetricSpec[] All =
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
-        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, ReconcileDuration,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, ReconcileDuration,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
-        Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, ProxyBytes, ProxyRevision, LogDropped, LogWritten,
+        Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
+        UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,
     ];
 }

@@ -1,0 +1,55 @@
+using System.Net.Sockets;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace NodeMesh.Agent.Api;
+
+/// <summary>The agent of this node, by its socket.</summary>
+internal sealed class AgentClient : IDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    private readonly string _socket;
+    private readonly GrpcChannel _channel;
+
+    public AgentClient(string runDir)
+    {
+        _socket = Path.Combine(runDir, "api.sock");
+        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler { ConnectCallback = ConnectAsync },
+            DisposeHttpClient = true,
+        });
+    }
+
+    /// <exception cref="CommandFailure">AgentUnreachable.</exception>
+    public async Task<T> AskAsync<T>(Func<Observer.ObserverClient, CallOptions, AsyncUnaryCall<T>> question, CancellationToken stop)
+    {
+        try
+        {
+            return await question(new Observer.ObserverClient(_channel), new CallOptions(deadline: DateTime.UtcNow + s_patience, cancellationToken: stop)).ConfigureAwait(false);
+        }
+        catch (RpcException e)
+        {
+            var why = !File.Exists(_socket) ? "there is no such socket" : e.Status.DebugException?.GetBaseException().Message ?? e.Status.Detail;
+            throw new CommandFailure(ExitCode.AgentUnreachable, $"no agent answers on {_socket}: {why}. Cure: start it (nodemesh agent), run this as root, or say where it is with --run-dir", e);
+        }
+    }
+
+    public void Dispose() => _channel.Dispose();
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken stop)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), stop).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

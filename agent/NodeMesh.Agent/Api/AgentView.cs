@@ -1,0 +1,34 @@
+using NodeMesh.Agent.Hosting;
+using NodeMesh.Datapath;
+using NodeMesh.Model;
+using NodeMesh.Proxy;
+using NodeMesh.Proxy.Stats;
+
+namespace NodeMesh.Agent.Api;
+
+/// <summary>What those who ask may look at; nothing here changes anything.</summary>
+internal sealed class AgentView(
+    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath)
+{
+    public ObservedState State => state;
+
+    public Readiness Readiness => readiness;
+
+    public NodeFacts Facts => facts();
+
+    public DateTimeOffset Started { get; } = TimeProvider.System.GetUtcNow();
+
+    public int Workers => workers;
+
+    public string PinPath => pinPath;
+
+    public bool UsesTcx => datapath.UsesTcx;
+
+    /// <summary>Revision by which the proxy serves.</summary>
+    public ulong ProxyRevision => proxyState.Current.Revision;
+
+    /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
+    public IReadOnlyList<CounterRow> Counters() => datapath.Counters.Read();
+
+    public ProxySnapshot Proxy() => proxy.Snapshot();
+}

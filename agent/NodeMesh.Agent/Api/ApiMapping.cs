@@ -1,0 +1,165 @@
+using System.Reflection;
+using NodeMesh.Agent.Hosting;
+using NodeMesh.Datapath;
+using NodeMesh.Model;
+using NodeMesh.Plan;
+using NodeMesh.Plan.Abi;
+using NodeMesh.Proxy.Stats;
+
+namespace NodeMesh.Agent.Api;
+
+/// <summary>From what the agent knows to what the API says. Pure.</summary>
+internal static class ApiMapping
+{
+    public static string Version { get; } = typeof(ApiMapping).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    public static EndpointsReply Endpoints(MeshPlan plan, ReconcileReport? report, IReadOnlyList<CounterRow> counters)
+    {
+        var found = report?.Endpoints.ToDictionary(e => e.Name) ?? [];
+        var reply = new EndpointsReply();
+        foreach (var e in plan.Kernel.Endpoints)
+        {
+            found.TryGetValue(e.Name, out var status);
+            var rows = status is { Ifindex: > 0 } ? counters.Where(c => c.Ifindex == status.Ifindex).ToArray() : [];
+            var endpoint = new Endpoint
+            {
+                Namespace = e.Name.Namespace,
+                Name = e.Name.Name,
+                Identity = e.Identity,
+                IdentityName = plan.Names.Identities.GetValueOrDefault(e.Identity, ""),
+                PolicySet = e.PolicySet,
+                Interface = e.Attachment.HostInterface ?? "",
+                Ifindex = (uint)(status?.Ifindex ?? 0),
+                State = status switch { null => "waiting for the data path", { Attached: true } => "enforced", { Problem.Length: > 0 } => status.Problem, _ => "not attached" },
+                Packets = Sum(rows.Where(r => !Reasons.IsDrop(r.Reason)), r => r.Packets),
+                Bytes = Sum(rows.Where(r => !Reasons.IsDrop(r.Reason)), r => r.Bytes),
+                DroppedPackets = Sum(rows.Where(r => Reasons.IsDrop(r.Reason)), r => r.Packets),
+            };
+            endpoint.Addresses.AddRange(e.Addresses.Select(a => a.ToString()));
+            if (e.PolicySet != 0 && plan.Names.PolicySets.TryGetValue(e.PolicySet, out var policies))
+                endpoint.Policies.Add(policies);
+            reply.Endpoints.Add(endpoint);
+        }
+
+        return reply;
+    }
+
+    public static ServicesReply Services(MeshSnapshot snapshot, MeshPlan plan)
+    {
+        var reply = new ServicesReply();
+        foreach (var service in snapshot.Services)
+        {
+            foreach (var port in service.Ports)
+            {
+                var line = new Service { Namespace = service.Name.Namespace, Name = service.Name.Name, PortName = port.Name, Port = port.Port, Protocol = port.Protocol.ToString().ToUpperInvariant() };
+                line.ClusterIps.AddRange(service.ClusterIps.Select(a => a.ToString()));
+                line.Backends.AddRange(port.Backends.Select(b => Socket(b.Address, b.Port)));
+                line.HandledBy = service.ClusterIps.Length == 0 ? "none (headless)" : service.ClusterIps.Any(a => ThroughProxy(plan, a, port)) ? "proxy" : "kernel";
+                line.Routes.AddRange(snapshot.Routes
+                    .Where(r => r.Parents.Any(p => p.Kind == ParentKind.Service && p.Name == service.Name && (p.Port is null || p.Port == port.Port)))
+                    .Select(r => r.Name.ToString()));
+                reply.Services.Add(line);
+            }
+        }
+
+        return reply;
+    }
+
+    public static PoliciesReply Policies(MeshSnapshot snapshot, MeshPlan plan)
+    {
+        var reply = new PoliciesReply();
+        foreach (var p in snapshot.Policies)
+        {
+            var policy = new Policy
+            {
+                Kind = p.Kind.ToString(),
+                Namespace = p.Name.Namespace,
+                Name = p.Name.Name,
+                Subject = p.Subject.ToString(),
+                IsolatesIngress = p.IsolatesIngress,
+                IsolatesEgress = p.IsolatesEgress,
+                IngressRules = p.Ingress.Length,
+                EgressRules = p.Egress.Length,
+                ReadsRequests = p.Ingress.Concat(p.Egress).Any(r => r.Http.Length > 0),
+                Location = p.Location?.ToString() ?? "",
+            };
+            var name = p.Ref.ToString();
+            policy.Endpoints.AddRange(plan.Kernel.Endpoints
+                .Where(e => e.PolicySet != 0 && Names(plan, e.PolicySet).Contains(name, StringComparer.Ordinal))
+                .Select(e => e.Name.ToString()));
+            reply.Policies.Add(policy);
+        }
+
+        return reply;
+    }
+
+    public static DiagnosticsReply Diagnostics(IEnumerable<Diagnostic> diagnostics)
+    {
+        var reply = new DiagnosticsReply();
+        reply.Diagnostics.AddRange(diagnostics.Select(Finding));
+        return reply;
+    }
+
+    public static Finding Finding(Diagnostic d) => new()
+    {
+        Code = d.Code,
+        Severity = d.Severity.ToString().ToLowerInvariant(),
+        Object = d.Object.ToString(),
+        FieldPath = d.FieldPath,
+        Message = d.Message,
+        Consequence = d.Consequence,
+        File = d.Location?.File ?? "",
+        Document = d.Location?.Document ?? 0,
+        Line = d.Location?.Line ?? 0,
+    };
+
+    public static DataPath DataPath(ObservedState state, bool tcx, string pinPath)
+    {
+        var path = new DataPath
+        {
+            EnforcedRevision = state.Enforced,
+            PlannedRevision = state.Mesh.Plan.Revision,
+            AttachMode = tcx ? "tcx" : "clsact",
+            PinPath = pinPath,
+            Reconciles = (ulong)state.Work.Rounds,
+            Writes = (ulong)state.Work.Writes,
+            Errors = (ulong)state.Work.Errors,
+            LastError = state.Work.LastError,
+        };
+        path.Maps.AddRange(state.Report?.Fill.Select(m => new KernelMap { Name = m.Map, Entries = m.Rows, Capacity = m.MaxRows }) ?? []);
+        return path;
+    }
+
+    public static Proxy Proxy(ProxySnapshot snapshot, ulong revision, int workers)
+    {
+        var proxy = new Proxy { Workers = workers, Revision = revision };
+        proxy.ActiveConnections = snapshot.Active.Values.Sum();
+        proxy.Requests = (ulong)snapshot.Requests.Sum(r => r.Count);
+        proxy.Listeners.AddRange(snapshot.Listeners.Select(l => l.Listening ? $"{l.Name} {l.Address}" : $"{l.Name} {l.Address}: {l.Problem}"));
+        return proxy;
+    }
+
+    public static Counts Counts(MeshSnapshot snapshot, MeshPlan plan) => new()
+    {
+        Endpoints = plan.Kernel.Endpoints.Length,
+        Services = snapshot.Services.Length,
+        Policies = snapshot.Policies.Length,
+        Routes = snapshot.Routes.Length,
+        Gateways = snapshot.Gateways.Length,
+        Errors = plan.Diagnostics.Count(d => d.Severity == Severity.Error),
+        Warnings = plan.Diagnostics.Count(d => d.Severity == Severity.Warning),
+    };
+
+    private static IEnumerable<string> Names(MeshPlan plan, uint set) =>
+        plan.Names.PolicySets.GetValueOrDefault(set, "").Split(',', StringSplitOptions.TrimEntries);
+
+    private static bool ThroughProxy(MeshPlan plan, IpAddr address, ServicePort port)
+    {
+        var key = new FrontendKey { Addr = Addr.From(address), PortBe = Be16.FromHost(port.Port), Proto = (byte)port.Protocol };
+        return plan.Kernel.Frontends.TryGetValue(key, out var row) && ((FrontendFlag)row.Flags & FrontendFlag.L7) != 0;
+    }
+
+    private static string Socket(IpAddr address, ushort port) => address.IsIPv4 ? $"{address}:{port}" : $"[{address}]:{port}";
+
+    private static ulong Sum(IEnumerable<CounterRow> rows, Func<CounterRow, ulong> what) => rows.Aggregate(0UL, (sum, row) => sum + what(row));
+}

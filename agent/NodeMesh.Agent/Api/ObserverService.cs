@@ -1,0 +1,43 @@
+using Grpc.Core;
+using NodeMesh.Plan;
+
+namespace NodeMesh.Agent.Api;
+
+/// <summary>Answers the CLI.</summary>
+internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
+{
+    public override Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
+    {
+        var (snapshot, plan) = view.State.Mesh;
+        var facts = view.Facts;
+        var reply = new StatusReply
+        {
+            Version = ApiMapping.Version,
+            NodeName = facts.NodeName,
+            StartedUnixMs = view.Started.ToUnixTimeMilliseconds(),
+            Pid = Environment.ProcessId,
+            Ready = view.Readiness.IsReady,
+            DataPath = ApiMapping.DataPath(view.State, view.UsesTcx, view.PinPath),
+            Proxy = ApiMapping.Proxy(view.Proxy(), view.ProxyRevision, view.Workers),
+            Counts = ApiMapping.Counts(snapshot, plan),
+        };
+        reply.NodeAddresses.AddRange(facts.Addresses.Select(a => a.ToString()));
+        reply.NotReadyBecause.AddRange(view.Readiness.Reasons);
+        return Task.FromResult(reply);
+    }
+
+    public override Task<EndpointsReply> Endpoints(EndpointsRequest request, ServerCallContext context) =>
+        Task.FromResult(ApiMapping.Endpoints(view.State.Mesh.Plan, view.State.Report, view.Counters()));
+
+    public override Task<ServicesReply> Services(ServicesRequest request, ServerCallContext context) =>
+        Task.FromResult(ApiMapping.Services(view.State.Mesh.Snapshot, view.State.Mesh.Plan));
+
+    public override Task<PoliciesReply> Policies(PoliciesRequest request, ServerCallContext context) =>
+        Task.FromResult(ApiMapping.Policies(view.State.Mesh.Snapshot, view.State.Mesh.Plan));
+
+    public override Task<DiagnosticsReply> Diagnostics(DiagnosticsRequest request, ServerCallContext context) =>
+        Task.FromResult(ApiMapping.Diagnostics(view.State.Mesh.Plan.Diagnostics));
+
+    public override Task<PlanReply> Plan(PlanRequest request, ServerCallContext context) =>
+        Task.FromResult(new PlanReply { Revision = view.State.Mesh.Plan.Revision, Text = PlanText.Of(view.State.Mesh.Plan) });
+}

@@ -1,0 +1,70 @@
+using NodeMesh.Agent.Hosting;
+using NodeMesh.Agent.Options;
+using NodeMesh.Agent.Output;
+using NodeMesh.Datapath;
+using NodeMesh.Native;
+
+namespace NodeMesh.Agent.Commands;
+
+/// <summary>The verbs about this machine.</summary>
+internal static class NodeCommands
+{
+    private static readonly OptionSpec[] s_places = [OptionTable.Bpffs, OptionTable.Cgroup, OptionTable.RunDir];
+
+    public static Verb Check()
+    {
+        var verb = new Verb("check", "Is this kernel and machine able: each feature, what is lost without it, and the cure",
+            new Example("nodemesh check", "Before the first start"),
+            new Example("nodemesh check -o json", "For a script; the exit code is 5 when the agent could not run"));
+        var options = OptionBinding.To(verb, s_places);
+        var output = OutputOption.Create();
+        verb.Options.Add(output);
+        verb.Does(parse =>
+        {
+            var features = KernelProbe.Run(Places(options.Read(parse)));
+            var able = features.All(f => f.Ok || !f.Required);
+            var attach = features.FirstOrDefault(f => f.Name == "tcx") switch { null => "not known without privilege", { Ok: true } => "tcx", _ => "clsact" };
+            var result = new CheckResult(able, attach, [.. features.Select(f => new CheckedFeature(f.Name, f.Ok, f.Required, f.Detail, f.Lost, f.Cure))]);
+            parse.InvocationConfiguration.Output.Write(parse.GetValue(output) == OutputFormat.Json ? JsonText.Of(result, JsonText.Default.CheckResult) + "\n" : Tables.Check(result));
+            return able ? ExitCode.Ok : ExitCode.NotReady;
+        });
+        return verb;
+    }
+
+    public static Verb Cleanup()
+    {
+        var verb = new Verb("cleanup", "Take everything of NodeMesh off this node: programs, tables, rules, routes (root; the agent must be stopped)",
+            new Example("nodemesh cleanup", "After the agent was removed for good"));
+        var options = OptionBinding.To(verb, s_places);
+        verb.Does(parse =>
+        {
+            try
+            {
+                var places = Places(options.Read(parse));
+                var report = Cleaner.Run(places);
+                File.Delete(Path.Combine(places.RunDirectory, "api.sock"));
+                var output = parse.InvocationConfiguration.Output;
+                foreach (var item in report.Removed)
+                    output.WriteLine($"removed {item}");
+                output.WriteLine(report.Removed.Count == 0 ? "nothing of NodeMesh was on this node" : "this node is as it was");
+                return ExitCode.Ok;
+            }
+            catch (NodeFaultException e)
+            {
+                throw new CommandFailure(NodeChecks.CodeOf(e.Fault), e.Message, e);
+            }
+            catch (Exception e) when (e is UnauthorizedAccessException or SyscallException { Errno: Errno.EPERM or Errno.EACCES })
+            {
+                throw new CommandFailure(ExitCode.NotPrivileged, $"{e.Message}. Cure: run as root", e);
+            }
+        });
+        return verb;
+    }
+
+    private static DatapathOptions Places(OptionValues values) => new()
+    {
+        BpffsPath = values.One(OptionTable.Bpffs),
+        CgroupPath = values.OneOr(OptionTable.Cgroup, ""),
+        RunDirectory = Path.GetFullPath(values.One(OptionTable.RunDir)),
+    };
+}

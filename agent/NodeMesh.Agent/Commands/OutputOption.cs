@@ -1,0 +1,15 @@
+using System.CommandLine;
+
+namespace NodeMesh.Agent.Commands;
+
+internal enum OutputFormat
+{
+    Table,
+    Json,
+}
+
+/// <summary>-o on the verbs that show something.</summary>
+internal static class OutputOption
+{
+    public static Option<OutputFormat> Create() => new("--output", "-o") { Description = "table for people, json for programs", DefaultValueFactory = _ => OutputFormat.Table, HelpName = "table|json" };
+}

@@ -1,0 +1,110 @@
+using Microsoft.Extensions.Logging;
+using NodeMesh.Agent.Api;
+using NodeMesh.Agent.Options;
+using NodeMesh.Datapath;
+using NodeMesh.Flows.Metrics;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan;
+using NodeMesh.Proxy;
+using NodeMesh.Proxy.Tls;
+using NodeMesh.Sources;
+using NodeMesh.Sources.Files;
+
+namespace NodeMesh.Agent.Hosting;
+
+/// <summary>The agent from start to end: sources -> compiler -> proxy, then kernel; counts -> metrics and API.</summary>
+internal static class AgentHost
+{
+    /// <exception cref="CommandFailure">This node or these options cannot run it; nothing was set up.</exception>
+    /// <exception cref="NodeFaultException">The same, found by the data path.</exception>
+    /// <exception cref="ProxyStartException">The same, found by the proxy.</exception>
+    public static async Task<ExitCode> RunAsync(AgentOptions options)
+    {
+        NodeChecks.Require(options);
+        var images = BpfImageSource.Get(options.Bpf);
+        var surfaceOptions = options.Surface;
+        using var lines = new LineLoggerProvider(Console.Error, surfaceOptions.LogLevel, surfaceOptions.LogFormat, TimeProvider.System);
+        var log = lines.CreateLogger("agent");
+        LibbpfLog.SendTo(LibbpfTo(lines.CreateLogger("libbpf")));
+        using var signals = new StopSignals();
+
+        // What is looked at.
+        var readiness = new Readiness();
+        using var gate = new EnforcementGate(readiness);
+        var state = new ObservedState();
+        var changes = new ChangeLog(log);
+        var metrics = new MetricPage();
+
+        // What runs.
+        using var reconciler = DatapathReconciler.Start(options.Datapath, images);
+        foreach (var note in reconciler.StartNotes)
+            log.LogInformation("Data path: {Note}", note);
+        var proxyState = new ProxyState(ProxyPlan.Empty);
+        var proxyOptions = ProxyOptionsOf(options);
+        var accessLog = surfaceOptions.AccessLog == AccessLogMode.Off ? null : new AccessLogWriter(Console.OpenStandardOutput(), surfaceOptions.AccessLog == AccessLogMode.Json);
+        using var proxy = new ProxyServer(proxyOptions, proxyState, lines.CreateLogger("proxy"), TimeProvider.System, new TlsContextStore(TlsOptions.Default, TimeProvider.System), accessLog);
+        PlanPublisher? publisher = null;
+        using var datapath = new DatapathHost(reconciler, options.Datapath.AuditInterval, report =>
+        {
+            state.Add(report);
+            metrics.Observe(MetricCatalog.ReconcileDuration, report.Duration);
+            changes.Reconciled(report);
+            gate.Reconciled(report);
+            if (report.IsConverged)
+                publisher?.Enforced(report.Revision);
+        }, e => log.LogError("Data path: {Problem}", e.Message));
+        publisher = new PlanPublisher(proxy, datapath);
+
+        PlanPump? pump = null;
+        using var facts = new NodeFactsSource(options.Node, f => pump?.Take(f), e => log.LogError("Node addresses: {Problem}", e.Message));
+        pump = new PlanPump(facts.Current, (snapshot, plan, duration) =>
+        {
+            state.Mesh = new ObservedState.Seen(snapshot, plan);
+            metrics.Observe(MetricCatalog.PlanDuration, duration);
+            changes.Compiled(snapshot, plan.Diagnostics, duration);
+            publisher.Publish(plan);
+        }, signals.Fail);
+        using var pumpEnd = pump;
+        facts.Start();
+
+        // Who asks.
+        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"));
+        MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0);
+        await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, metrics, lines).ConfigureAwait(false);
+
+        // What makes it go.
+        using var stop = new CancellationTokenSource();
+        var world = new MeshWorld(sources: 1);
+        var files = new FileSource(options.ConfigDir, world.Events).RunAsync(stop.Token);
+        var snapshots = PumpAsync(world, pump, stop.Token);
+        log.LogInformation("NodeMesh {Version} on node {Node} serves {Directory}", ApiMapping.Version, options.Node.Name, options.ConfigDir);
+
+        await (await Task.WhenAny(signals.Asked, files, snapshots).ConfigureAwait(false)).ConfigureAwait(false);
+        using var leaving = readiness.Block("the agent is shutting down");
+        log.LogInformation("Ending: requests under way get {Seconds} s; the kernel side stays in force", options.Proxy.DrainTimeout.TotalSeconds);
+        await proxy.DrainAsync(options.Proxy.DrainTimeout).ConfigureAwait(false);
+        await stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(files, snapshots).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return ExitCode.Ok;
+    }
+
+    private static async Task PumpAsync(MeshWorld world, PlanPump pump, CancellationToken stop)
+    {
+        await foreach (var snapshot in world.SnapshotsAsync(stop).ConfigureAwait(false))
+            pump.Take(snapshot);
+    }
+
+    private static ProxyOptions ProxyOptionsOf(AgentOptions options)
+    {
+        var standard = new ProxyOptions();
+        return standard with
+        {
+            Port = options.Datapath.ProxyPort,
+            MarkShift = options.Datapath.MarkShift,
+            Workers = options.Proxy.Workers > 0 ? options.Proxy.Workers : standard.Workers,
+        };
+    }
+
+    private static Action<LibbpfLevel, string> LibbpfTo(ILogger log) => (level, text) => log.Log(
+        level switch { LibbpfLevel.Warning => LogLevel.Warning, LibbpfLevel.Information => LogLevel.Information, _ => LogLevel.Debug }, "{Message}", text);
+}

@@ -1,0 +1,61 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using NodeMesh.Datapath;
+using NodeMesh.Model;
+using static NodeMesh.Agent.Options.OptionTable;
+
+namespace NodeMesh.Agent.Options;
+
+/// <summary>How the operator wants the agent, in groups as their readers need them.</summary>
+internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, SurfaceOptions Surface)
+{
+    /// <exception cref="CommandFailure">BadOptions: the first value that cannot be.</exception>
+    public static AgentOptions Read(OptionValues values)
+    {
+        var configDir = Path.GetFullPath(values.One(OptionTable.ConfigDir));
+        if (!Directory.Exists(configDir))
+            throw new CommandFailure(ExitCode.BadOptions, $"--config-dir {configDir}: there is no such directory. Cure: create it, or name the one with your YAML files");
+        return new AgentOptions(
+            configDir,
+            Path.GetFullPath(values.One(OptionTable.RunDir)),
+            new NodeOptions(values.OneOr(NodeName, Environment.MachineName), values.Many(NodeAddress), values.Many(GatewayAddress)),
+            ReadDatapath(values),
+            new BpfSourceOptions(values.One(BpfCompile), values.OneOr(Clang, "")),
+            new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
+            new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog)));
+    }
+
+    /// <summary>What cleanup and check need too.</summary>
+    public static DatapathOptions ReadDatapath(OptionValues values) => new()
+    {
+        BpffsPath = values.One(Bpffs),
+        CgroupPath = values.OneOr(Cgroup, ""),
+        RunDirectory = Path.GetFullPath(values.One(OptionTable.RunDir)),
+        MarkShift = values.One(MarkShift),
+        ProxyPort = values.One(ProxyPort),
+        RouteTable = (uint)values.One(RouteTable),
+        NodeDevices = values.Many(Devices),
+        Maps = values.Many(OptionTable.MapSize).Aggregate(new MapSizes(), (sizes, one) => MapTables.Find(one.Table)!.With(sizes, one.Rows)),
+        Lifetimes = new TrackingLifetimes
+        {
+            TcpEstablished = values.One(CtEstablished),
+            TcpOpening = values.One(CtOpening),
+            TcpClosing = values.One(CtClosing),
+            Udp = values.One(CtUdp),
+            Icmp = values.One(CtIcmp),
+        },
+    };
+}
+
+/// <param name="Addresses">Empty: from the interfaces.</param>
+/// <param name="GatewayAddresses">Empty: every address.</param>
+internal sealed record NodeOptions(string Name, IReadOnlyList<IpAddr> Addresses, IReadOnlyList<IpAddr> GatewayAddresses);
+
+/// <param name="Compile">From the embedded sources, on this node.</param>
+/// <param name="Clang">Empty: looked for in PATH.</param>
+internal sealed record BpfSourceOptions(bool Compile, string Clang);
+
+/// <param name="Workers">0: one per CPU.</param>
+internal sealed record ProxyTuning(int Workers, TimeSpan DrainTimeout);
+
+internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog);

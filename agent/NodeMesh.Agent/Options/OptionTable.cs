@@ -1,0 +1,43 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using NodeMesh.Model;
+using static NodeMesh.Agent.Options.OptionParsers;
+
+namespace NodeMesh.Agent.Options;
+
+/// <summary>Every option of the agent, once: the command line, the environment, help and docs/options.md are made from here.</summary>
+internal static class OptionTable
+{
+    public static readonly OptionSpec<string> ConfigDir = new("--config-dir", "DIR", "", Text, "Directory of YAML objects to serve; watched for changes");
+    public static readonly OptionSpec<string> NodeName = new("--node-name", "NAME", "", Text, "This node's name: pods with this spec.nodeName are local") { DefaultWords = "the host name" };
+    public static readonly OptionSpec<IpAddr> NodeAddress = new("--node-address", "IP", "", Address, "An address of this node", true) { DefaultWords = "those on its interfaces, followed as they change" };
+    public static readonly OptionSpec<IpAddr> GatewayAddress = new("--gateway-address", "IP", "", Address, "Where Gateways listen that name no address", true) { DefaultWords = "every address of the node" };
+    public static readonly OptionSpec<string> Bpffs = new("--bpffs", "DIR", "/sys/fs/bpf", Text, "A mounted BPF file system; the kernel side is pinned below it");
+    public static readonly OptionSpec<string> Cgroup = new("--cgroup", "DIR", "", Text, "The cgroup2 directory whose processes get services translated") { DefaultWords = "the root of the mounted cgroup2 file system" };
+    public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only) and the agent's lock");
+    public static readonly OptionSpec<string> Devices = new("--devices", "NAME", "", Text, "An interface toward other nodes and the world", true) { DefaultWords = "all that carry an address and are no pod's" };
+    public static readonly OptionSpec<ushort> ProxyPort = new("--proxy-port", "PORT", "15001", Port, "The proxy's listener on 127.0.0.1 and ::1");
+    public static readonly OptionSpec<int> ProxyWorkers = new("--proxy-workers", "N", "0", Number(0, 1024), "Threads that serve connections; 0: one per CPU, at most 4");
+    public static readonly OptionSpec<int> MarkShift = new("--mark-shift", "BIT", "24", Number(0, 30), "Lowest of the two bits of the packet mark that are ours; choose others when another program uses these");
+    public static readonly OptionSpec<int> RouteTable = new("--route-table", "N", "15001", Number(256, int.MaxValue), "Routing table that delivers the proxy's packets on this host");
+    public static readonly OptionSpec<MapSize> MapSize = new("--map-size", "NAME=ROWS", "", Size, "Most rows of a kernel table, see Table sizes", true) { DefaultWords = "see Table sizes" };
+    public static readonly OptionSpec<TimeSpan> CtEstablished = new("--ct-tcp-established", "TIME", "6h", Duration, "A tracked TCP connection is forgotten after so long without a packet");
+    public static readonly OptionSpec<TimeSpan> CtOpening = new("--ct-tcp-opening", "TIME", "60s", Duration, "The same, before the handshake is done");
+    public static readonly OptionSpec<TimeSpan> CtClosing = new("--ct-tcp-closing", "TIME", "10s", Duration, "The same, after both sides closed");
+    public static readonly OptionSpec<TimeSpan> CtUdp = new("--ct-udp", "TIME", "60s", Duration, "The same for UDP");
+    public static readonly OptionSpec<TimeSpan> CtIcmp = new("--ct-icmp", "TIME", "30s", Duration, "The same for ICMP");
+    public static readonly OptionSpec<bool> BpfCompile = new("--bpf-compile", "", "false", Flag, "Compile the embedded BPF sources on this node and load the result");
+    public static readonly OptionSpec<string> Clang = new("--clang", "FILE", "", Text, "The compiler for --bpf-compile") { DefaultWords = "clang-19 or clang from PATH" };
+    public static readonly OptionSpec<IPEndPoint> MetricsAddress = new("--metrics-address", "IP:PORT", "0.0.0.0:9464", Socket, "Where /metrics, /healthz and /readyz are served: plain HTTP, read-only, counts and object names but no payload; bind 127.0.0.1 where the network is not trusted");
+    public static readonly OptionSpec<TimeSpan> DrainTimeout = new("--drain-timeout", "TIME", "30s", Duration, "After SIGTERM, requests under way get so long to end; a second SIGTERM ends at once");
+    public static readonly OptionSpec<LogLevel> LogLevel = new("--log-level", "LEVEL", "info", Level, "debug, info, warning or error");
+    public static readonly OptionSpec<TextFormat> LogFormat = new("--log-format", "FORMAT", "text", Format, "text or json; the log goes to stderr");
+    public static readonly OptionSpec<AccessLogMode> AccessLog = new("--access-log", "FORMAT", "off", OptionParsers.AccessLog, "off, text (Envoy's default format) or json: a line per request on stdout");
+
+    /// <summary>In the order of help and docs.</summary>
+    public static readonly OptionSpec[] All =
+    [
+        ConfigDir, NodeName, NodeAddress, GatewayAddress, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, MapSize,
+        CtEstablished, CtOpening, CtClosing, CtUdp, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
+    ];
+}

@@ -1,0 +1,90 @@
+using System.Globalization;
+using NodeMesh.Agent.Api;
+
+namespace NodeMesh.Agent.Output;
+
+/// <summary>The API's answers for people.</summary>
+internal static class Tables
+{
+    public static string Status(StatusReply s)
+    {
+        var up = DateTimeOffset.UtcNow - DateTimeOffset.FromUnixTimeMilliseconds(s.StartedUnixMs);
+        var behind = s.DataPath.EnforcedRevision == s.DataPath.PlannedRevision ? "" : string.Create(CultureInfo.InvariantCulture, $" (planned: {s.DataPath.PlannedRevision})");
+        var table = new TableText("NODE", s.NodeName)
+            .Row("ready", s.Ready ? "yes" : "no: " + string.Join("; ", s.NotReadyBecause))
+            .Row("agent", string.Create(CultureInfo.InvariantCulture, $"version {s.Version}, process {s.Pid}, up {up:d\\.hh\\:mm\\:ss}"))
+            .Row("addresses", string.Join(", ", s.NodeAddresses))
+            .Row("objects", string.Create(CultureInfo.InvariantCulture,
+                $"{s.Counts.Endpoints} local pods, {s.Counts.Services} services, {s.Counts.Policies} policies, {s.Counts.Routes} routes, {s.Counts.Gateways} gateways"))
+            .Row("diagnostics", string.Create(CultureInfo.InvariantCulture, $"{s.Counts.Errors} errors, {s.Counts.Warnings} warnings"))
+            .Row("data path", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.AttachMode}, enforces revision {s.DataPath.EnforcedRevision}{behind}, pinned at {s.DataPath.PinPath}"))
+            .Row("kernel writes", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.Writes} rows in {s.DataPath.Reconciles} rounds, {s.DataPath.Errors} refused"))
+            .Row("proxy", string.Create(CultureInfo.InvariantCulture,
+                $"{s.Proxy.Workers} workers, {s.Proxy.ActiveConnections} connections, {s.Proxy.Requests} requests, serves revision {s.Proxy.Revision}"));
+        foreach (var listener in s.Proxy.Listeners)
+            table.Row("listener", listener);
+        if (s.DataPath.LastError.Length > 0)
+            table.Row("last problem", s.DataPath.LastError);
+        var maps = new TableText("TABLE", "ROWS", "MOST", "FULL");
+        foreach (var m in s.DataPath.Maps)
+            maps.Row(m.Name, Number(m.Entries), Number(m.Capacity), m.Capacity == 0 ? "" : (m.Entries * 100.0 / m.Capacity).ToString("0.0", CultureInfo.InvariantCulture) + " %");
+        return $"{table}\n{maps}";
+    }
+
+    public static string Endpoints(EndpointsReply reply)
+    {
+        var table = new TableText("NAMESPACE", "POD", "ADDRESSES", "IDENTITY", "POLICIES", "IFINDEX", "PACKETS", "DROPPED", "STATE");
+        foreach (var e in reply.Endpoints)
+        {
+            table.Row(e.Namespace, e.Name, string.Join(",", e.Addresses), Number(e.Identity), string.Join(", ", e.Policies), e.Ifindex == 0 ? "" : Number(e.Ifindex),
+                e.Packets.ToString(CultureInfo.InvariantCulture), e.DroppedPackets.ToString(CultureInfo.InvariantCulture), e.State);
+        }
+
+        return table.ToString();
+    }
+
+    public static string Services(ServicesReply reply)
+    {
+        var table = new TableText("NAMESPACE", "SERVICE", "CLUSTER-IP", "PORT", "BY", "ROUTES", "BACKENDS");
+        foreach (var s in reply.Services)
+        {
+            table.Row(s.Namespace, s.Name, string.Join(",", s.ClusterIps), $"{Number(s.Port)}/{s.Protocol}{(s.PortName.Length > 0 ? $" ({s.PortName})" : "")}", s.HandledBy,
+                string.Join(",", s.Routes), s.Backends.Count == 0 ? "none ready" : string.Join(",", s.Backends));
+        }
+
+        return table.ToString();
+    }
+
+    public static string Policies(PoliciesReply reply)
+    {
+        var table = new TableText("KIND", "NAMESPACE", "NAME", "SELECTS", "ISOLATES", "RULES IN/OUT", "LAYER", "PODS HERE");
+        foreach (var p in reply.Policies)
+        {
+            var isolates = (p.IsolatesIngress, p.IsolatesEgress) switch { (true, true) => "ingress, egress", (true, false) => "ingress", (false, true) => "egress", _ => "" };
+            table.Row(p.Kind, p.Namespace, p.Name, p.Subject, isolates, $"{Number(p.IngressRules)}/{Number(p.EgressRules)}", p.ReadsRequests ? "requests" : "packets", string.Join(",", p.Endpoints));
+        }
+
+        return table.ToString();
+    }
+
+    public static string Diagnostics(DiagnosticsReply reply)
+    {
+        if (reply.Diagnostics.Count == 0)
+            return "nothing to complain about\n";
+        var table = new TableText("SEVERITY", "WHERE", "OBJECT", "FIELD", "PROBLEM", "IN FORCE INSTEAD");
+        foreach (var d in reply.Diagnostics)
+            table.Row(d.Severity, d.File.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{d.File}:{d.Line} (document {d.Document})"), d.Object, d.FieldPath, $"{d.Message} [{d.Code}]", d.Consequence);
+        return table.ToString();
+    }
+
+    public static string Check(CheckResult result)
+    {
+        var table = new TableText("FEATURE", "STATE", "FOUND", "LOST WITHOUT IT", "CURE");
+        foreach (var f in result.Features)
+            table.Row(f.Name, f.Ok ? "yes" : f.Required ? "MISSING" : "no", f.Detail, f.Ok ? "" : f.Lost, f.Ok ? "" : f.Cure);
+        var verdict = result.Able ? $"This node can run the agent (programs attach by {result.AttachMode})." : "This node cannot run the agent: see MISSING above.";
+        return $"{table}\n{verdict}\n";
+    }
+
+    private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

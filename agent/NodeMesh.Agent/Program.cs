@@ -1,0 +1,3 @@
+using NodeMesh.Agent.Commands;
+
+return await CommandTree.RunAsync(args).ConfigureAwait(false);
