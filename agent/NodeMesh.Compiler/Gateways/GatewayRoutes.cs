@@ -32,12 +32,13 @@ internal sealed class GatewayRoutes
     private (string Code, string Message)? TryAttach(
         Route route, RouteParent parent, Dictionary<ObjectName, Gateway> gateways, IdentityTable identities)
     {
+        // Gateways of another class are somebody else's; that one does not exist is said where references are followed, in Sources.
         if (!gateways.TryGetValue(parent.Name, out var gateway))
-            return ("parent-not-found", $"there is no Gateway {parent.Name} of our class");
+            return null;
 
         var named = gateway.Listeners.Where(l => (parent.SectionName is null || l.Name == parent.SectionName) && (parent.Port is null || l.Port == parent.Port)).ToList();
         if (named.Count == 0)
-            return ("parent-not-found", $"Gateway {parent.Name} has no such listener");
+            return null;
 
         var ns = identities.Namespaces[route.Name.Namespace];
         var open = named.Where(l => l.RouteNamespaces.Matches(ns)).ToList();

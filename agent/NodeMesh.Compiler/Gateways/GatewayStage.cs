@@ -51,14 +51,12 @@ internal static class GatewayStage
         for (var i = 0; i < claim.Listener.Certificates.Length; i++)
         {
             var name = claim.Listener.Certificates[i];
-            var problem = name.Namespace != claim.Gateway.Name.Namespace ? $"Secret {name} is in another namespace than the Gateway, which nothing permits"
-                : !known.ContainsKey(name) ? $"there is no usable kubernetes.io/tls Secret {name}"
-                : null;
-            if (problem is null)
-                found.Add(known[name]);
+            if (known.TryGetValue(name, out var certificate))
+                found.Add(certificate);
             else
-                plan.Report("certificate-not-usable", Severity.Error, new ObjectRef("Gateway", claim.Gateway.Name),
-                    $"spec.listeners[{claim.Index}].tls.certificateRefs[{i}]", problem, "a listener with no usable certificate is left out", claim.Gateway.Location);
+                plan.Report("certificate-not-usable", Severity.Error, new ObjectRef("Gateway", claim.Gateway.Name), "spec.listeners",
+                    $"listener {claim.Listener.Name} needs Secret {name}, and there is no usable kubernetes.io/tls Secret of that name",
+                    "a listener with no usable certificate is left out", claim.Gateway.Location);
         }
 
         return found.ToImmutable();

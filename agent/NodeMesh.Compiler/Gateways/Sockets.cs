@@ -6,11 +6,9 @@ namespace NodeMesh.Compiler.Gateways;
 /// <summary>Shares the node's sockets out among the listeners of all Gateways.</summary>
 internal static class Sockets
 {
-    /// <summary>A Gateway's listener, with its place in spec.listeners.</summary>
-    internal sealed record Claim(Gateway Gateway, int Index)
+    /// <summary>A Gateway's listener.</summary>
+    internal sealed record Claim(Gateway Gateway, GatewayListener Listener)
     {
-        public GatewayListener Listener => Gateway.Listeners[Index];
-
         public string Hostname => Listener.Hostname ?? Hostnames.Any;
 
         public override string ToString() => $"{Gateway.Name}/{Listener.Name}";
@@ -23,9 +21,9 @@ internal static class Sockets
         foreach (var gateway in mesh.Gateways)
         {
             var addresses = AddressesOf(gateway, node, plan);
-            for (var i = 0; i < gateway.Listeners.Length; i++)
+            foreach (var listener in gateway.Listeners)
             {
-                var claim = new Claim(gateway, i);
+                var claim = new Claim(gateway, listener);
                 foreach (var address in addresses)
                 {
                     var endpoint = new IPEndPoint(address, claim.Listener.Port);
@@ -43,20 +41,21 @@ internal static class Sockets
 
     private static bool Clashes(Claim claim, List<Claim> claims, PlanBuilder plan)
     {
-        void Refuse(string code, string field, string message) => plan.Report(
-            code, Severity.Error, new ObjectRef("Gateway", claim.Gateway.Name), $"spec.listeners[{claim.Index}].{field}", message,
+        // By name: a listener's place in the model is not its place in the object where others were left out.
+        void Refuse(string code, string message) => plan.Report(
+            code, Severity.Error, new ObjectRef("Gateway", claim.Gateway.Name), "spec.listeners", $"listener {claim.Listener.Name}: {message}",
             "the listener is left out", claim.Gateway.Location);
 
         if (claims.FirstOrDefault(c => c.Listener.Protocol != claim.Listener.Protocol) is { } other)
         {
-            Refuse("listener-protocol-clash", "protocol",
+            Refuse("listener-protocol-clash",
                 $"port {claim.Listener.Port} is already {other.Listener.Protocol.ToString().ToUpperInvariant()} for listener {other}");
             return true;
         }
 
         if (claims.FirstOrDefault(c => c.Hostname == claim.Hostname) is { } twin)
         {
-            Refuse("listener-hostname-clash", "hostname", $"host {claim.Hostname} on port {claim.Listener.Port} is already that of listener {twin}");
+            Refuse("listener-hostname-clash", $"host {claim.Hostname} on port {claim.Listener.Port} is already that of listener {twin}");
             return true;
         }
 

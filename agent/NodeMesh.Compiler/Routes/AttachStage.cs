@@ -43,11 +43,9 @@ internal static class AttachStage
             code, Severity.Warning, new ObjectRef("HTTPRoute", route.Name), $"spec.parentRefs[{index}]{field}", message,
             "the route is not attached to this parent", route.Location);
 
+        // That a parent or its port does not exist is said where references are followed, in Sources.
         if (catalog.Find(parent.Name) is not { } service)
-        {
-            Refuse("parent-not-found", ".name", $"there is no Service {parent.Name}");
             yield break;
-        }
 
         if (parent.Name.Namespace != route.Name.Namespace)
         {
@@ -56,8 +54,8 @@ internal static class AttachStage
         }
 
         var ports = service.Ports.Where(p => p.Protocol == Protocol.Tcp && (parent.Port is null || parent.Port == p.Port)).ToList();
-        if (ports.Count == 0)
-            Refuse("parent-not-found", parent.Port is null ? "" : ".port", parent.Port is null ? $"Service {parent.Name} has no TCP port" : $"Service {parent.Name} has no TCP port {parent.Port}");
+        if (ports.Count == 0 && service.Ports.Any(p => parent.Port is null || parent.Port == p.Port))
+            Refuse("port-is-not-http", parent.Port is null ? "" : ".port", $"Service {parent.Name} has no such TCP port, and requests travel over TCP");
         foreach (var port in ports)
         {
             if (AppProtocols.Of(port) != AppProtocol.Tcp)
