@@ -39,7 +39,7 @@ nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
 	return nm_ingress_decide(g->ep, nm_identity_of(&opener.saddr).identity, &opener, proxied);
 }
 
-/* Epoch 0 of an entry never comes from here unless the agent has not written any yet. */
+/* Judged under an older policy than the one in force. */
 nm_inline nm_bool nm_gate_is_stale(const struct nm_gate *g, const struct nm_ct_entry *entry)
 {
 	return entry->epoch != g->epoch;

@@ -5,69 +5,13 @@
  */
 #pragma once
 
+#include "headers.h"
 #include "lib/packet.h"
-
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 
 enum nm_parse_limit {
 	NM_PARSE_MAX_OFFSET = 1024, /* headers end well before; also the bound that the verifier wants */
 	NM_PARSE_MAX_VLANS = 2,
 	NM_PARSE_MAX_EXTENSIONS = 6,
-};
-
-struct nm_vlan_header {
-	__be16 tci;
-	__be16 type;
-};
-
-/* The beginning of TCP; UDP and SCTP share the ports. */
-struct nm_ports_header {
-	__be16 sport_be;
-	__be16 dport_be;
-};
-
-struct nm_tcp_flags_header {
-	__u8 data_offset;
-	__u8 flags;
-};
-
-struct nm_extension_header {
-	__u8 next;
-	__u8 length;
-};
-
-struct nm_fragment_header {
-	__u8 next;
-	__u8 pad0;
-	__be16 offset_be; /* and the More flag in the lowest bit */
-	__be32 id;
-};
-
-/* The same eight bytes in both families; linux/icmp.h cannot be had without libc. */
-struct nm_icmp_header {
-	__u8 type;
-	__u8 code;
-	__be16 checksum;
-	__be16 id; /* of an echo */
-	__be16 sequence;
-};
-
-enum nm_icmp_type {
-	NM_ICMP4_ECHO_REPLY = 0,
-	NM_ICMP4_UNREACHABLE = 3,
-	NM_ICMP4_ECHO = 8,
-	NM_ICMP4_TIME_EXCEEDED = 11,
-	NM_ICMP4_PARAMETER = 12,
-	NM_ICMP6_FIRST_INFO = 128, /* below: errors (RFC 4443 2.1) */
-	NM_ICMP6_ECHO = 128,
-	NM_ICMP6_ECHO_REPLY = 129,
-	NM_ICMP6_MLD_FIRST = 130,
-	NM_ICMP6_MLD_LAST = 132,
-	NM_ICMP6_ND_FIRST = 133,
-	NM_ICMP6_ND_LAST = 137,
-	NM_ICMP6_MLD2_REPORT = 143,
 };
 
 struct nm_cursor {
@@ -318,8 +262,8 @@ nm_inline __u32 nm_parse_v6(struct nm_cursor *c, struct nm_packet *p)
 }
 
 /*
- * FORWARDED when *p is filled, else the reason to drop. Zero *p before. A global function: the verifier walks through it
- * once by itself, not again for every way that a caller goes on from here.
+ * FORWARDED when *p is filled, else the reason to drop. Zero *p before. A global function: the verifier walks through
+ * it once by itself, not again for every way that a caller goes on from here.
  */
 __attribute__((noinline)) int nm_parse(struct __sk_buff *skb, struct nm_packet *p)
 {
