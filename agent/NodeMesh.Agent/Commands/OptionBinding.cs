@@ -30,7 +30,7 @@ internal sealed class OptionBinding
             return flag;
         }
 
-        var option = new Option<string[]>(spec.Name) { Description = help, HelpName = spec.Argument, Arity = spec.Repeatable ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne };
+        var option = new Option<string[]>(spec.Name) { Description = help, HelpName = spec.Argument, Arity = ArgumentArity.OneOrMore };
         _texts.Add(spec, option);
         return option;
     }

@@ -11,5 +11,5 @@ internal enum OutputFormat
 /// <summary>-o on the verbs that show something.</summary>
 internal static class OutputOption
 {
-    public static Option<OutputFormat> Create() => new("--output", "-o") { Description = "table for people, json for programs", DefaultValueFactory = _ => OutputFormat.Table, HelpName = "table|json" };
+    public static Option<OutputFormat> Create() => new("--output", "-o") { Description = "table (the default) for people, json for programs", HelpName = "table|json" };
 }
