@@ -44,6 +44,17 @@ public static class Cleaner
         return new CleanupReport(removed);
     }
 
+    /// <summary>Undoes a first start that failed on the way: what an earlier agent left is not touched.</summary>
+    internal static void RemoveGeneration(DatapathOptions options)
+    {
+        var pins = PinTree.At(options.BpffsPath);
+        if (!Directory.Exists(pins.Generation))
+            return;
+        RemovePins(pins.Generation);
+        if (!pins.OtherGenerations.Any())
+            Directory.Delete(pins.Base);
+    }
+
     /// <summary>Detaches and unpins everything below a folder, links first, and removes the folder. How many pins.</summary>
     internal static int RemovePins(string generation)
     {

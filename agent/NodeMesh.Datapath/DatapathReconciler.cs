@@ -37,10 +37,10 @@ public sealed record ReconcileReport(
     ImmutableArray<MapFill> Fill)
 {
     /// <summary>The kernel enforces the plan. A pod whose interface is not there yet does not stand in the way.</summary>
-    public bool IsConverged => Failures.IsEmpty;
+    public bool IsConverged => Failures.IsEmpty && Endpoints.All(e => e.Ifindex == 0 || e.Attached);
 
     /// <summary>Some row or attachment is still missing: another round should follow.</summary>
-    public bool WantsRetry => !Failures.IsEmpty || Endpoints.Any(e => !e.Attached);
+    public bool WantsRetry => !IsConverged || Endpoints.Any(e => !e.Attached);
 }
 
 /// <summary>
@@ -91,6 +91,7 @@ public sealed class DatapathReconciler : IDisposable
         LoadedObjects? objects = null;
         CgroupAttacher? cgroup = null;
         NetlinkSocket? netlink = null;
+        var first = !Directory.Exists(PinTree.At(options.BpffsPath).Generation);
         try
         {
             var pins = PinTree.Create(options.BpffsPath);
@@ -110,6 +111,8 @@ public sealed class DatapathReconciler : IDisposable
             cgroup?.Dispose();
             netlink?.Dispose();
             objects?.Dispose();
+            if (first)
+                Cleaner.RemoveGeneration(options);
             agentLock.Dispose();
             if (e is SyscallException { Errno: Errno.EPERM or Errno.EACCES })
                 throw new NodeFaultException(NodeFault.NotPrivileged, $"{e.Message}. Cure: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", e);

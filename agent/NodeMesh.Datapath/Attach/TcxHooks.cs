@@ -112,7 +112,9 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
                 continue;
             if (!removals && !link.Facts.IsDetached)
             {
-                _links[name] = link;
+                // Not ours yet: when its pod is found, adoption gives it our program.
+                if (!_links.ContainsKey(name))
+                    link.Dispose();
                 continue;
             }
 

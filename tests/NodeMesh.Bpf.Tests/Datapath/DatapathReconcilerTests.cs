@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
 using NodeMesh.Datapath;
+using NodeMesh.Datapath.Attach;
+using NodeMesh.Datapath.Load;
 using NodeMesh.Model;
 using NodeMesh.Native.Bpf;
+using NodeMesh.Native.Netlink;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
 
@@ -252,7 +255,69 @@ public sealed class DatapathReconcilerTests
         var refused = Assert.Throws<NodeFaultException>(() => DatapathReconciler.Start(Options, Images.Built with { Endpoint = image }));
         Assert.That(refused!.Fault, Is.EqualTo(NodeFault.LayoutMismatch));
         Assert.That(refused.Message, Does.Contain("endpoint"));
-        Assert.That(Directory.EnumerateFiles(_box.Bpffs, "*", SearchOption.AllDirectories), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(_box.Bpffs), Is.Empty);
+    }
+
+    [Test]
+    public void A_start_that_fails_on_the_way_leaves_nothing_behind()
+    {
+        // The first byte of the last object's programs becomes an instruction that no kernel knows.
+        var image = Images.Built.Node.ToArray();
+        Assert.That(ElfObject.Read(image).TryGetSection("tcx/ingress", out var code) || ElfObject.Read(image).TryGetSection("tc", out code), "the section of node's program");
+        image.AsSpan()[image.AsSpan().IndexOf(code.Span)..].Slice(0, 8).Fill(0xff);
+
+        var refused = Assert.Throws<NodeFaultException>(() => DatapathReconciler.Start(Options, Images.Built with { Node = image }));
+        Assert.That(refused!.Fault, Is.EqualTo(NodeFault.ProgramRejected));
+        Assert.That(refused.Message, Does.Contain("nm_node_ingress"));
+        Assert.That(Directory.GetFileSystemEntries(_box.Bpffs), Is.Empty);
+    }
+
+    [Test]
+    public void Without_tcx_clsact_filters_are_set_once_kept_and_taken_off()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            using var objects = LoadedObjects.Load(Images.Built, Options, PinTree.Create(Options.BpffsPath));
+            using var netlink = new NetlinkSocket();
+            var hooks = new ClsactHooks(objects, netlink);
+            var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == "va").Ifindex;
+            var targets = HookTarget.OfEndpoint(ifindex).ToArray();
+            var problems = new List<string>();
+
+            Assert.That(hooks.Sync(targets, true, problems), Is.EqualTo(2), string.Join('\n', problems));
+            Assert.That(hooks.Sync(targets, true, problems), Is.Zero);
+            Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va ingress"), Does.Contain("nm_pod_ingress direct-action"));
+            Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va egress"), Does.Contain("nm_pod_egress direct-action"));
+            Assert.That(hooks.Sync([], true, problems), Is.EqualTo(2));
+            Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true), Is.Empty);
+            Assert.That(problems, Is.Empty);
+        });
+    }
+
+    [Test]
+    public void A_pod_whose_interface_comes_after_the_plan_is_attached_by_itself()
+    {
+        _box.AddNamespace("late");
+        var plan = Plan(1, pods: [("late", 300, 0)], 0, 0);
+        var attached = new ManualResetEventSlim();
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            using var seenMissing = new ManualResetEventSlim();
+            using var host = new DatapathHost(reconciler, TimeSpan.FromMinutes(5), report =>
+            {
+                seenMissing.Set();
+                if (report.Endpoints.Single().Attached)
+                    attached.Set();
+            }, _ => { });
+            host.Publish(plan, removals: true);
+            Assert.That(seenMissing.Wait(TimeSpan.FromSeconds(10)));
+            Assert.That(attached.IsSet, Is.False);
+
+            Box.Sh($"ip -n {_box.Host} link add vlate type veth peer name eth0 netns {_box.Tag}late");
+            Assert.That(attached.Wait(TimeSpan.FromSeconds(10)));
+        });
     }
 
     private BpfMap<TKey, TValue> Pinned<TKey, TValue>(string map)
