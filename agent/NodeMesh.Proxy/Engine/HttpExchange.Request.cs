@@ -15,6 +15,7 @@ internal sealed partial class HttpExchange
         var endpoint = _pick.Endpoint!;
         var key = new PoolKey(_pick.Source, endpoint.Address);
         _attempts++;
+        _requestSent = false;
         if (_endpoint is null)
         {
             _endpoint = endpoint;
