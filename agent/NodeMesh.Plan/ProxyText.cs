@@ -49,7 +49,7 @@ internal static class ProxyText
         {
             yield return $"  listener {host.Listener} for {host.Hostname}";
             foreach (var certificate in host.Certificates)
-                yield return $"    certificate {certificate.Name}, valid until {certificate.NotAfter.ToUniversalTime().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}";
+                yield return $"    certificate {certificate.Name} {certificate.Fingerprint[..Math.Min(12, certificate.Fingerprint.Length)]}, valid until {certificate.NotAfter.ToUniversalTime().ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}";
             foreach (var line in TableLines(host.Routes))
                 yield return $"    {line}";
         }

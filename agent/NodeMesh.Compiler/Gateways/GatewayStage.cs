@@ -42,7 +42,7 @@ internal static class GatewayStage
         var hosts = attached.Select(a => a.Host).Distinct(StringComparer.Ordinal).Order(Hostnames.MostSpecificFirst).ToList();
         var own = hosts.ToDictionary(h => h, h => actions.Entries(attached.Where(a => a.Host == h).Select(a => a.Route).Distinct()));
         return new RouteTablePlan([.. hosts.Select(host =>
-            new VirtualHostPlan(host, [.. hosts.Where(wider => Hostnames.Covers(wider, host)).SelectMany(wider => own[wider])]))]);
+            new VirtualHostPlan(host, [.. hosts.Where(wider => Hostnames.Covers(wider, host)).SelectMany(wider => own[wider]).Distinct()]))]);
     }
 
     private static ImmutableArray<Certificate> Certificates(Sockets.Claim claim, Dictionary<ObjectName, Certificate> known, PlanBuilder plan)
