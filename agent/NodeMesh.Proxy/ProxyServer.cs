@@ -13,6 +13,9 @@ namespace NodeMesh.Proxy;
 /// one call at a time each.</summary>
 public sealed partial class ProxyServer : IDisposable
 {
+    /// <summary>A worker that ends at this moment does not answer; its share is then missing.</summary>
+    private static readonly TimeSpan SnapshotBound = TimeSpan.FromSeconds(2);
+
     private readonly ProxyOptions _options;
     private readonly ProxyState _state;
     private readonly ILogger _log;
@@ -135,7 +138,7 @@ public sealed partial class ProxyServer : IDisposable
     public ProxySnapshot Snapshot()
     {
         var builder = new SnapshotBuilder();
-        using var done = new CountdownEvent(_workers.Length);
+        var done = new CountdownEvent(_workers.Length); // not disposed: a late worker may still signal it
         foreach (var worker in _workers)
         {
             if (_started && worker.Mailbox.Post(() => AddAndSignal(worker)))
@@ -143,7 +146,7 @@ public sealed partial class ProxyServer : IDisposable
             AddAndSignal(worker);
         }
 
-        done.Wait();
+        done.Wait(SnapshotBound);
         return builder.Build(_gateways.Statuses);
 
         void AddAndSignal(Worker worker)

@@ -6,6 +6,7 @@ namespace NodeMesh.Proxy.Upstream;
 internal sealed class UpstreamPool(Worker worker)
 {
     private const int KeepFree = 1024;
+    private const int MaxKeys = 8192;
     private readonly Dictionary<PoolKey, Bucket> _idle = new();
     private readonly Stack<UpstreamConnection> _free = new();
     private readonly Stack<Bucket> _freeBuckets = new();
@@ -39,6 +40,8 @@ internal sealed class UpstreamPool(Worker worker)
     {
         if (!_idle.TryGetValue(connection.Key, out var bucket))
         {
+            if (_idle.Count >= MaxKeys)
+                Prune();
             if (!_freeBuckets.TryPop(out bucket))
                 bucket = new Bucket();
             _idle[connection.Key] = bucket;
@@ -93,6 +96,16 @@ internal sealed class UpstreamPool(Worker worker)
         {
             while (bucket.First is { } connection)
                 Discard(connection);
+        }
+    }
+
+    /// <summary>Keys whose connections are all in use or gone: kept for the next use, but not for ever.</summary>
+    private void Prune()
+    {
+        foreach (var (key, bucket) in _idle)
+        {
+            if (bucket.Count == 0)
+                _idle.Remove(key);
         }
     }
 
