@@ -37,8 +37,6 @@ public static class Cleaner
         var routes = ProxyRoutes.Remove(netlink);
         if (routes > 0)
             removed.Add($"{routes} routing rules and routes");
-        if (new PortRange(options.RunDirectory).Restore())
-            removed.Add("the widened ip_local_port_range");
 
         File.Delete(Path.Combine(options.RunDirectory, "agent.lock"));
         return new CleanupReport(removed);

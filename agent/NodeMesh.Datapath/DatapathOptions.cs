@@ -9,7 +9,7 @@ public sealed record DatapathOptions
     /// <summary>The cgroup (version 2) whose processes get service translation; empty for the root of the one that is mounted.</summary>
     public string CgroupPath { get; init; } = "";
 
-    /// <summary>Holds the lock that keeps a second agent off, and what must be put back at cleanup.</summary>
+    /// <summary>Holds the lock that keeps a second agent off.</summary>
     public string RunDirectory { get; init; } = "/run/nodemesh";
 
     /// <summary>Lowest of the two bits of the packet mark that are ours; 0 to 30.</summary>

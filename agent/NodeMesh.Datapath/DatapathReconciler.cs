@@ -103,7 +103,6 @@ public sealed class DatapathReconciler : IDisposable
             netlink = new NetlinkSocket();
             cgroup = new CgroupAttacher(objects, pins, cgroupPath);
             cgroup.Attach();
-            new PortRange(options.RunDirectory).Ensure(objects.Notes);
             return new DatapathReconciler(agentLock, objects, pins, options, cgroup, netlink, KernelProbe.HasTcx());
         }
         catch (Exception e)

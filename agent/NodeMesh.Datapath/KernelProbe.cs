@@ -104,10 +104,13 @@ public static class KernelProbe
 
     private static KernelFeature PortsFeature()
     {
-        var range = PortRange.Current;
-        return new("port range", PortRange.HoldsProxyPorts, false, range is { } r ? $"{r.First} to {r.Last}; the agent widens it at start" : "not readable",
-            "the proxy cannot keep its source ports apart from the pods'",
-            string.Create(CultureInfo.InvariantCulture, $"sysctl net.ipv4.ip_local_port_range=\"32768 {Limit.ProxyPortLast}\""));
+        // The proxy binds its source ports itself, above where the kernel takes them for everyone else.
+        const string Setting = "/proc/sys/net/ipv4/ip_local_port_range";
+        var words = File.Exists(Setting) ? File.ReadAllText(Setting).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) : [];
+        var apart = words.Length == 2 && int.Parse(words[1], CultureInfo.InvariantCulture) < Limit.ProxyPortFirst;
+        return new("port range", apart, false, words.Length == 2 ? $"{words[0]} to {words[1]}" : "not readable",
+            $"the proxy's source ports {Limit.ProxyPortFirst} to {Limit.ProxyPortLast} are not its own: a connection may need several tries to find a free one",
+            string.Create(CultureInfo.InvariantCulture, $"sysctl net.ipv4.ip_local_port_range=\"32768 {Limit.ProxyPortFirst - 1}\""));
     }
 
     private static bool HasCapabilities(out string missing)
