@@ -3,6 +3,7 @@
  * A pod's gate, at the host side of its veth. nm_pod_ingress sees what the pod sends (its egress policy),
  * nm_pod_egress what it is sent (its ingress policy). Fails closed.
  */
+#include "fast.h"
 #include "parse.h"
 #include "socket.h"
 #include "lib/conntrack.h"
@@ -274,8 +275,11 @@ SEC("tc")
 int nm_pod_ingress(struct __sk_buff *skb)
 {
 	struct nm_gate g;
-	__u32 reason = nm_gate_parse(skb, &g);
+	__u32 reason;
 
+	if (nm_fast(skb, NM_EGRESS))
+		return NM_TCX_NEXT;
+	reason = nm_gate_parse(skb, &g);
 	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
 		reason = nm_from_pod(skb, &g);
 	return nm_gate_leave(skb, &g, NM_EGRESS, reason);
@@ -285,8 +289,12 @@ SEC("tc")
 int nm_pod_egress(struct __sk_buff *skb)
 {
 	struct nm_gate g;
-	__u32 reason = nm_gate_parse(skb, &g);
+	__u32 reason;
 
+	/* What the node sent itself is told apart by its mark, on the long way. */
+	if (skb->ingress_ifindex && nm_fast(skb, NM_INGRESS))
+		return NM_TCX_NEXT;
+	reason = nm_gate_parse(skb, &g);
 	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
 		reason = nm_to_pod(skb, &g);
 	return nm_gate_leave(skb, &g, NM_INGRESS, reason);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The short way for what nearly every packet is: TCP or UDP with plain headers, on a connection that was judged in this
+ * epoch and that the proxy has no part in. It answers just what the long way would; whatever it is not sure of takes
+ * the long way.
+ */
+#pragma once
+
+#include "headers.h"
+#include "lib/conntrack.h"
+#include "lib/policy.h"
+
+enum nm_fast_limit {
+	NM_FAST_TCP_HEADER = 20,
+	NM_FAST_REFRESH_NS = 1000000000, /* an entry's lifetime is renewed at most once a second */
+};
+
+struct nm_fast_v4 {
+	struct ethhdr eth;
+	struct iphdr ip;
+	struct nm_ports_header ports;
+} __attribute__((packed));
+
+struct nm_fast_v6 {
+	struct ethhdr eth;
+	struct ipv6hdr ip;
+	struct nm_ports_header ports;
+} __attribute__((packed));
+
+/* Fills the key as the opener's packet would, and says where the transport header begins: 0 when it is not plain. */
+nm_inline __u32 nm_fast_parse(struct __sk_buff *skb, struct nm_ct_key *key)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct nm_fast_v6 *six = data;
+	struct nm_fast_v4 *four = data;
+
+	if (data + sizeof(*four) > end)
+		return 0;
+	if (four->eth.h_proto == bpf_htons(ETH_P_IP)) {
+		if (*(__u8 *)&four->ip != 0x45 || (four->ip.frag_off & bpf_htons(0x3fff)) ||
+			bpf_ntohs(four->ip.tot_len) < sizeof(four->ip) + NM_FAST_TCP_HEADER)
+			return 0;
+		nm_addr_from_v4(&key->saddr, four->ip.saddr);
+		nm_addr_from_v4(&key->daddr, four->ip.daddr);
+		key->proto = four->ip.protocol;
+		key->sport_be = four->ports.sport_be;
+		key->dport_be = four->ports.dport_be;
+		return ETH_HLEN + sizeof(four->ip);
+	}
+	if (four->eth.h_proto != bpf_htons(ETH_P_IPV6) || data + sizeof(*six) > end || six->ip.version != 6 ||
+		bpf_ntohs(six->ip.payload_len) < NM_FAST_TCP_HEADER)
+		return 0;
+	__builtin_memcpy(&key->saddr, &six->ip.saddr, sizeof(key->saddr));
+	__builtin_memcpy(&key->daddr, &six->ip.daddr, sizeof(key->daddr));
+	if (nm_addr_is_v4(&key->saddr) || nm_addr_is_v4(&key->daddr))
+		return 0;
+	key->proto = six->ip.nexthdr;
+	key->sport_be = six->ports.sport_be;
+	key->dport_be = six->ports.dport_be;
+	return ETH_HLEN + sizeof(six->ip);
+}
+
+/* Servers have the smaller port nearly always, so that is where the entry will be: one look-up, not two. */
+nm_inline nm_bool nm_fast_turn(struct nm_ct_key *key)
+{
+	struct nm_addr addr = key->saddr;
+	__be16 port_be = key->sport_be;
+
+	if (bpf_ntohs(key->sport_be) >= bpf_ntohs(key->dport_be))
+		return 0;
+	key->saddr = key->daddr;
+	key->daddr = addr;
+	key->sport_be = key->dport_be;
+	key->dport_be = port_be;
+	key->direction = key->direction == NM_EGRESS ? NM_INGRESS : NM_EGRESS;
+	return 1;
+}
+
+/* UDP, or TCP that neither opens nor closes anything. */
+nm_inline nm_bool nm_fast_is_midstream(struct __sk_buff *skb, __u8 proto, __u32 at)
+{
+	void *flags = (void *)(long)skb->data + at + 13;
+
+	if (proto == IPPROTO_UDP)
+		return 1;
+	if (proto != IPPROTO_TCP || flags + 1 > (void *)(long)skb->data_end)
+		return 0;
+	return !(*(__u8 *)flags & (NM_TCP_SYN | NM_TCP_FIN | NM_TCP_RST));
+}
+
+nm_inline void nm_fast_touch(struct nm_ct_entry *entry, __u8 proto, nm_bool reply, __u64 now_ns)
+{
+	__u8 flags = entry->flags | (reply ? NM_CT_SEEN_REPLY : 0);
+	__u64 expires_ns = now_ns + nm_ct_lifetime_ns(proto, flags);
+
+	if (entry->flags != flags)
+		entry->flags = flags;
+	else if (expires_ns - entry->expires_ns < NM_FAST_REFRESH_NS)
+		return;
+	entry->expires_ns = expires_ns;
+}
+
+/*
+ * Whether the packet passes, and is counted, this way. `direction` as the pod sees it. A global function, so that its
+ * stack and its verification stand apart from the long way's.
+ */
+__attribute__((noinline)) int nm_fast(struct __sk_buff *skb, __u32 direction)
+{
+	struct nm_ct_key key = {.ifindex = skb->ifindex, .direction = direction};
+	__u32 at = nm_fast_parse(skb, &key);
+	struct nm_ct_entry *entry;
+	nm_bool reply;
+	__u64 now_ns;
+
+	if (!at || !nm_fast_is_midstream(skb, key.proto, at))
+		return 0;
+	reply = nm_fast_turn(&key);
+	now_ns = nm_now_ns();
+	entry = nm_ct_lookup(&key, now_ns);
+	if (!entry || entry->epoch != nm_epoch_now() || entry->origin != NM_CT_ORIGIN_DIRECT ||
+		(entry->flags & NM_CT_HANDED_OVER))
+		return 0;
+	nm_fast_touch(entry, key.proto, reply, now_ns);
+	nm_count(key.ifindex, reply ? NM_REASON_REPLY : NM_REASON_FORWARDED, direction, skb->len);
+	return 1;
+}
