@@ -291,8 +291,7 @@ int nm_pod_egress(struct __sk_buff *skb)
 	struct nm_gate g;
 	__u32 reason;
 
-	/* What the node sent itself is told apart by its mark, on the long way. */
-	if (skb->ingress_ifindex && nm_fast(skb, NM_INGRESS))
+	if (nm_fast(skb, NM_INGRESS))
 		return NM_TCX_NEXT;
 	reason = nm_gate_parse(skb, &g);
 	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The short way for what nearly every packet is: TCP or UDP with plain headers, on a connection that was judged in this
- * epoch and that the proxy has no part in. It answers just what the long way would; whatever it is not sure of takes
- * the long way.
+ * epoch. It answers just what the long way would; whatever it is not sure of takes the long way.
  */
 #pragma once
 
 #include "headers.h"
+#include "socket.h"
 #include "lib/conntrack.h"
 #include "lib/policy.h"
+
+#define NM_FAST_NO NM_REASON_COUNT
 
 enum nm_fast_limit {
 	NM_FAST_TCP_HEADER = 20,
@@ -100,6 +102,41 @@ nm_inline void nm_fast_touch(struct nm_ct_entry *entry, __u8 proto, nm_bool repl
 	entry->expires_ns = expires_ns;
 }
 
+/* What the pod sends on a connection with the proxy is delivered here: while its socket is there. */
+nm_inline __u32 nm_fast_deliver(struct __sk_buff *skb, const struct nm_ct_key *key, nm_bool reply)
+{
+	struct bpf_sock *sk;
+
+	if (reply)
+		sk = nm_socket_at(skb, &key->daddr, &key->saddr, key->dport_be, key->sport_be);
+	else
+		sk = nm_socket_at(skb, &key->saddr, &key->daddr, key->sport_be, key->dport_be);
+	return nm_socket_release(sk) == NM_SOCKET_OPEN ? nm_deliver(skb) : NM_FAST_NO;
+}
+
+/* The short way's verdict on a packet of `entry`. `mark`: of what the node itself sent to the pod. */
+nm_inline __u32 nm_fast_decide(
+	struct __sk_buff *skb, const struct nm_ct_key *key, const struct nm_ct_entry *entry, nm_bool reply, __u32 mark)
+{
+	nm_bool handed_over = (entry->flags & NM_CT_HANDED_OVER) != 0;
+	nm_bool proxied = entry->origin == NM_CT_ORIGIN_PROXY;
+	/* Toward the pod the reply is its own connection's, so the key's direction tells which way the packet goes. */
+	nm_bool from_pod = (key->direction == NM_EGRESS) != reply;
+
+	if (from_pod) {
+		if (reply ? proxied : handed_over)
+			return reply && handed_over ? NM_FAST_NO : nm_fast_deliver(skb, key, reply);
+		return proxied || handed_over ? NM_FAST_NO : reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
+	}
+	switch (mark) {
+	case NM_MARK_DOWNSTREAM:
+		return reply && handed_over ? NM_REASON_REPLY : NM_FAST_NO;
+	case NM_MARK_UPSTREAM:
+		return !reply && proxied && !handed_over && skb->sk ? NM_REASON_FORWARDED : NM_FAST_NO;
+	}
+	return proxied || handed_over ? NM_FAST_NO : reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
+}
+
 /*
  * Whether the packet passes, and is counted, this way. `direction` as the pod sees it. A global function, so that its
  * stack and its verification stand apart from the long way's.
@@ -107,20 +144,28 @@ nm_inline void nm_fast_touch(struct nm_ct_entry *entry, __u8 proto, nm_bool repl
 __attribute__((noinline)) int nm_fast(struct __sk_buff *skb, __u32 direction)
 {
 	struct nm_ct_key key = {.ifindex = skb->ifindex, .direction = direction};
-	__u32 at = nm_fast_parse(skb, &key);
+	__u32 at = nm_fast_parse(skb, &key), mark = NM_MARK_NONE, reason;
 	struct nm_ct_entry *entry;
 	nm_bool reply;
 	__u64 now_ns;
 
 	if (!at || !nm_fast_is_midstream(skb, key.proto, at))
 		return 0;
+	if (direction == NM_INGRESS && skb->ingress_ifindex == 0) {
+		/* What the node sends in its own name is not tracked. */
+		mark = nm_mark_get(skb->mark);
+		if (mark == NM_MARK_NONE)
+			return 0;
+	}
 	reply = nm_fast_turn(&key);
 	now_ns = nm_now_ns();
 	entry = nm_ct_lookup(&key, now_ns);
-	if (!entry || entry->epoch != nm_epoch_now() || entry->origin != NM_CT_ORIGIN_DIRECT ||
-		(entry->flags & NM_CT_HANDED_OVER))
+	if (!entry || entry->epoch != nm_epoch_now())
+		return 0;
+	reason = nm_fast_decide(skb, &key, entry, reply, mark);
+	if (reason == NM_FAST_NO)
 		return 0;
 	nm_fast_touch(entry, key.proto, reply, now_ns);
-	nm_count(key.ifindex, reply ? NM_REASON_REPLY : NM_REASON_FORWARDED, direction, skb->len);
+	nm_count(key.ifindex, reason, direction, skb->len);
 	return 1;
 }

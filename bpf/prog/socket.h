@@ -10,29 +10,35 @@ enum nm_tcp_state {
 	NM_TCP_STATE_LISTEN = 10, /* TCP_LISTEN */
 };
 
-/* The socket that would receive tuple t on this node. The caller releases it. */
-nm_inline struct bpf_sock *nm_socket_get(struct __sk_buff *skb, const struct nm_tuple *t)
+/* The socket of this node that would receive a packet with these addresses and ports. The caller releases it. */
+nm_inline struct bpf_sock *nm_socket_at(struct __sk_buff *skb, const struct nm_addr *saddr, const struct nm_addr *daddr,
+	__be16 sport_be, __be16 dport_be)
 {
 	struct bpf_sock_tuple key = {};
 
 	/* Two calls, since the verifier wants the size as a constant. */
-	if (nm_addr_is_v4(&t->daddr)) {
-		key.ipv4.saddr = t->saddr.w[3];
-		key.ipv4.daddr = t->daddr.w[3];
-		key.ipv4.sport = t->sport_be;
-		key.ipv4.dport = t->dport_be;
+	if (nm_addr_is_v4(daddr)) {
+		key.ipv4.saddr = saddr->w[3];
+		key.ipv4.daddr = daddr->w[3];
+		key.ipv4.sport = sport_be;
+		key.ipv4.dport = dport_be;
 		return bpf_skc_lookup_tcp(skb, &key, sizeof(key.ipv4), BPF_F_CURRENT_NETNS, 0);
 	}
-	__builtin_memcpy(key.ipv6.saddr, &t->saddr, sizeof(t->saddr));
-	__builtin_memcpy(key.ipv6.daddr, &t->daddr, sizeof(t->daddr));
-	key.ipv6.sport = t->sport_be;
-	key.ipv6.dport = t->dport_be;
+	__builtin_memcpy(key.ipv6.saddr, saddr, sizeof(*saddr));
+	__builtin_memcpy(key.ipv6.daddr, daddr, sizeof(*daddr));
+	key.ipv6.sport = sport_be;
+	key.ipv6.dport = dport_be;
 	return bpf_skc_lookup_tcp(skb, &key, sizeof(key.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-nm_inline __u32 nm_socket_find(struct __sk_buff *skb, const struct nm_tuple *t)
+nm_inline struct bpf_sock *nm_socket_get(struct __sk_buff *skb, const struct nm_tuple *t)
 {
-	struct bpf_sock *sk = nm_socket_get(skb, t);
+	return nm_socket_at(skb, &t->saddr, &t->daddr, t->sport_be, t->dport_be);
+}
+
+/* What kind of socket it is, which is given back. */
+nm_inline __u32 nm_socket_release(struct bpf_sock *sk)
+{
 	__u32 found;
 
 	if (!sk)
@@ -40,6 +46,11 @@ nm_inline __u32 nm_socket_find(struct __sk_buff *skb, const struct nm_tuple *t)
 	found = sk->state == NM_TCP_STATE_LISTEN ? NM_SOCKET_LISTEN : NM_SOCKET_OPEN;
 	bpf_sk_release(sk);
 	return found;
+}
+
+nm_inline __u32 nm_socket_find(struct __sk_buff *skb, const struct nm_tuple *t)
+{
+	return nm_socket_release(nm_socket_get(skb, t));
 }
 
 /* Gives the packet to the proxy's listener, which stands on loopback so that nobody can dial it from outside. */
