@@ -132,12 +132,16 @@ public sealed class DatapathReconciler : IDisposable
         var resolved = _resolver.Resolve(plan.Kernel.Endpoints);
         _tables.SetDesired(plan.Kernel, resolved.Interfaces);
 
+        // Routes before the rows that lead to them. They slow every route lookup of the node a little, so they are there only once
+        // something was handed over; and they stay, since open connections with the proxy outlive the rows.
+        var linkChanges = NeedsProxy(plan.Proxy) ? _routes.Ensure(problems) : 0;
+
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally);
         var targets = resolved.Interfaces.Values.SelectMany(HookTarget.OfEndpoint)
             .Concat(resolved.Devices.Select(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
-        var linkChanges = _routes.Ensure(problems) + _hooks.Sync(targets, removals, problems);
+        linkChanges += _hooks.Sync(targets, removals, problems);
 
         if (removals)
         {
@@ -164,6 +168,8 @@ public sealed class DatapathReconciler : IDisposable
         _objects.Dispose();
         _lock.Dispose();
     }
+
+    private static bool NeedsProxy(ProxyPlan proxy) => proxy.Services.Count > 0 || proxy.Policy.Http.Count > 0;
 
     /// <summary>What was removed may have made the room that was missing.</summary>
     private void UpsertAgain(RoundTally tally)

@@ -52,9 +52,15 @@ public sealed class LifecycleTests
         var agent = _box.StartAgent().MustBeReady();
         Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200));
 
+        using var slow = _client.Netns.Start("curl", "-sSf", "http://10.96.0.10/slow");
+        Thread.Sleep(700);
+
         Assert.That(agent.Terminate(TimeSpan.FromSeconds(15)), Is.True, agent.Log);
 
         Assert.That(agent.ExitCode, Is.Zero, agent.Log);
+        Assert.That(slow.WaitForExit(TimeSpan.FromSeconds(1)), Is.True);
+        Assert.That(slow.ExitCode, Is.Zero, slow.Output);
+        Assert.That(slow.Output.Trim(), Has.Length.EqualTo(3999), "the request in flight was finished");
         Assert.That(_box.Outside.Curl($"http://{_server.Address}/", "-m", "0.5").Status, Is.Zero, "policy goes on");
     }
 

@@ -30,7 +30,7 @@ public sealed class PodBox
 
     public Netns Netns { get; }
 
-    /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families.</summary>
+    /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families; /slow takes about three seconds.</summary>
     public ChildProcess StartNginx(string says, int port = 80)
     {
         var dir = Path.Combine(_box.WorkDir, string.Create(CultureInfo.InvariantCulture, $"nginx-{Name}-{port}"));
@@ -56,6 +56,7 @@ public sealed class PodBox
                 listen [::]:{{port}} ipv6only=on reuseport backlog=4096;
                 default_type text/plain;
                 location / { return 200 "{{says}} $request_method $request_uri from $remote_addr host $http_host\n"; }
+                location /slow { limit_rate 1000; return 200 "{{new string('s', 3999)}}\n"; }
                 location /headers { return 200 "{{says}} xff=$http_x_forwarded_for proto=$http_x_forwarded_proto id=$http_x_request_id added=$http_x_added\n"; }
               }
             }
