@@ -55,8 +55,8 @@ public partial record struct ClassKey
     private byte _pad0_2;
 }
 
-/// <summary>struct nm_config, 28 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 28)]
+/// <summary>struct nm_config, 40 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 40)]
 public partial record struct Config
 {
     public uint MarkShift;
@@ -68,6 +68,11 @@ public partial record struct Config
     public uint TcpClosingS;
     public uint UdpS;
     public uint IcmpS;
+    private byte _pad1_0;
+    private byte _pad1_1;
+    private byte _pad1_2;
+    private byte _pad1_3;
+    public ulong NodeNetns;
 }
 
 /// <summary>struct nm_counter_entry, 16 bytes.</summary>
@@ -436,7 +441,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "f1df663fdc623b98";
+    public const string Value = "2d24edd6a2f46dd8";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -446,7 +451,7 @@ public static class AbiHash
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
         ["nm_class_key"] = "b7d951919b979a69",
-        ["nm_config"] = "a0b48611d26cd325",
+        ["nm_config"] = "430509aee919fc54",
         ["nm_counter_entry"] = "e40c6fa4def9b7f9",
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
         ["nm_ct_entry"] = "5d63ab298a44d592",

@@ -11,10 +11,11 @@ struct nm_connect {
 	__u8 v4_only; /* an AF_INET socket: an IPv6 backend is no use to it */
 	__u32 random;
 	__u64 cookie; /* of the socket */
+	__u8 on_node; /* in the node's own network namespace, where no gate stands that could hand over to the proxy */
 };
 
 enum nm_redirect {
-	NM_REDIRECT_LEAVE = 0,	 /* no service, or one for the proxy */
+	NM_REDIRECT_LEAVE = 0,	 /* no service, or a pod's way to one for the proxy */
 	NM_REDIRECT_REWRITE = 1, /* addr and port_be are a backend now */
 	NM_REDIRECT_REFUSE = 2,	 /* no backend */
 };
@@ -59,7 +60,7 @@ nm_inline __u32 nm_redirect_decide(struct nm_connect *c)
 	const struct nm_frontend_entry *frontend = bpf_map_lookup_elem(&nm_frontend, &key);
 	const struct nm_backend_entry *backend;
 
-	if (!frontend || (frontend->flags & NM_FRONTEND_L7))
+	if (!frontend || ((frontend->flags & NM_FRONTEND_L7) && !c->on_node))
 		return NM_REDIRECT_LEAVE;
 
 	backend = nm_backend_pick(frontend, c->random);

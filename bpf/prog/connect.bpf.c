@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * cgroup/connect, sendmsg, recvmsg, getpeername. A service address becomes a backend when the socket is connected or
- * the datagram sent, so that no packet pays for it. Fails open: an address that is no service, or is for the proxy,
- * stays.
+ * the datagram sent, so that no packet pays for it. Fails open: an address that is no service stays, and so
+ * does a pod's way to one for the proxy. A process of the node itself has no gate to hand it over: it goes to a
+ * backend.
  */
 #include "nm/config.h"
 #include "lib/redirect.h"
@@ -57,6 +58,11 @@ nm_inline void nm_connect_to_v6(struct bpf_sock_addr *ctx, const struct nm_conne
 	ctx->user_port = c->port_be;
 }
 
+nm_inline nm_bool nm_connect_on_node(struct bpf_sock_addr *ctx)
+{
+	return bpf_get_netns_cookie(ctx) == nm_config.node_netns;
+}
+
 nm_inline int nm_connect_refuse(void)
 {
 	nm_count(0, NM_REASON_NO_BACKEND, NM_EGRESS, 0);
@@ -70,6 +76,7 @@ nm_inline int nm_toward_v4(struct bpf_sock_addr *ctx)
 	struct nm_connect c;
 
 	nm_connect_from_v4(&c, ctx);
+	c.on_node = nm_connect_on_node(ctx);
 	switch (nm_redirect_decide(&c)) {
 	case NM_REDIRECT_REWRITE:
 		nm_connect_to_v4(ctx, &c);
@@ -86,6 +93,7 @@ nm_inline int nm_toward_v6(struct bpf_sock_addr *ctx)
 	struct nm_connect c;
 
 	nm_connect_from_v6(&c, ctx);
+	c.on_node = nm_connect_on_node(ctx);
 	switch (nm_redirect_decide(&c)) {
 	case NM_REDIRECT_REWRITE:
 		nm_connect_to_v6(ctx, &c);

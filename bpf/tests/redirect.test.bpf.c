@@ -73,6 +73,35 @@ int t_redirect__service_for_the_proxy_is_left_alone(void *ctx)
 }
 
 SEC("syscall")
+int t_redirect__the_node_itself_gets_a_backend_of_a_service_for_the_proxy(void *ctx)
+{
+	struct nm_connect c;
+
+	nm_service(1, NM_FRONTEND_L7);
+	nm_slot_to(0, 3);
+	nm_backend_at(3, BACKEND);
+	nm_ask(&c, VIP);
+	c.on_node = 1;
+	NM_CHECK(nm_redirect_decide(&c) == NM_REDIRECT_REWRITE);
+	NM_CHECK(c.addr.w[3] == BACKEND && c.port_be == TARGET);
+	NM_CHECK(nm_reverse_decide(&c));
+	NM_CHECK(c.addr.w[3] == VIP && c.port_be == PORT);
+	return 0;
+}
+
+SEC("syscall")
+int t_redirect__the_node_itself_is_refused_where_the_proxy_has_no_backend(void *ctx)
+{
+	struct nm_connect c;
+
+	nm_service(0, NM_FRONTEND_L7);
+	nm_ask(&c, VIP);
+	c.on_node = 1;
+	NM_CHECK(nm_redirect_decide(&c) == NM_REDIRECT_REFUSE);
+	return 0;
+}
+
+SEC("syscall")
 int t_redirect__service_without_backend_is_refused(void *ctx)
 {
 	struct nm_connect c;

@@ -1,6 +1,7 @@
 using NodeMesh.Datapath.Tables;
 using NodeMesh.Native;
 using NodeMesh.Native.Bpf;
+using NodeMesh.Native.Namespaces;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
 
@@ -114,5 +115,6 @@ internal sealed class LoadedObjects : IDisposable
         TcpClosingS = (uint)options.Lifetimes.TcpClosing.TotalSeconds,
         UdpS = (uint)options.Lifetimes.Udp.TotalSeconds,
         IcmpS = (uint)options.Lifetimes.Icmp.TotalSeconds,
+        NodeNetns = NetNamespace.CurrentCookie(),
     };
 }

@@ -71,15 +71,19 @@ public sealed unsafe class NetNamespace : IDisposable
 
     /// <summary>The number that bpf_get_netns_cookie() answers for sockets inside.</summary>
     /// <exception cref="SyscallException">setns(2) or getsockopt(2) failed.</exception>
-    public ulong Cookie() => Run(() =>
+    public ulong Cookie() => Run(CurrentCookie);
+
+    /// <summary>The same for the namespace of the calling thread.</summary>
+    /// <exception cref="SyscallException">getsockopt(2) failed.</exception>
+    public static ulong CurrentCookie()
     {
         using var socket = new OwnedFd(Libc.Socket(1, 1 | Libc.O_CLOEXEC, 0));
         ulong cookie;
         uint size = sizeof(ulong);
         if (socket.IsInvalid || Libc.GetSockOpt(socket.Fd, SolSocket, SoNetnsCookie, &cookie, &size) < 0)
-            throw Libc.Failed("getsockopt(SO_NETNS_COOKIE)", Path);
+            throw Libc.Failed("getsockopt(SO_NETNS_COOKIE)", "this thread");
         return cookie;
-    });
+    }
 
     public void Dispose() => _namespace.Dispose();
 }

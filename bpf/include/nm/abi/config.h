@@ -5,13 +5,15 @@
 
 /* Set once before load (const volatile, so that the verifier prunes what is off). */
 struct nm_config {
-	__u32 mark_shift;      /* where the two mark bits of enum nm_mark stand; 0..30 */
-	__be16 proxy_port_be;  /* the proxy's transparent listener on 127.0.0.1 and ::1 */
+	__u32 mark_shift;     /* where the two mark bits of enum nm_mark stand; 0..30 */
+	__be16 proxy_port_be; /* the proxy's transparent listener on 127.0.0.1 and ::1 */
 	__u8 pad0[2];
 	__u32 tcp_established_s; /* connection-tracking lifetimes, seconds */
 	__u32 tcp_opening_s;
 	__u32 tcp_closing_s;
 	__u32 udp_s;
 	__u32 icmp_s;
+	__u8 pad1[4];
+	__u64 node_netns; /* cookie of the node's own network namespace */
 };
-NM_ABI_SIZE(nm_config, 28);
+NM_ABI_SIZE(nm_config, 40);
