@@ -1,4 +1,3 @@
-using NodeMesh.Proxy.Filters;
 using NodeMesh.Proxy.Http;
 using NodeMesh.Proxy.Stats;
 using NodeMesh.Proxy.Transport;
@@ -28,7 +27,7 @@ internal sealed partial class HttpExchange
                 Stage.ResponseBody => MoveBody(),
                 _ => false,
             };
-            if (_stage is Stage.Done or Stage.Connecting)
+            if (_stage is Stage.Done or Stage.Connecting or Stage.ResponsePaused)
                 return true;
             if (!moved)
                 return false;
@@ -62,7 +61,7 @@ internal sealed partial class HttpExchange
         _lastActivity = worker.Now;
         if (_response.Status < 200)
             return Interim(buffer);
-        return StartResponse(buffer);
+        return StartResponse();
     }
 
     private void GrowResponse()
@@ -107,23 +106,20 @@ internal sealed partial class HttpExchange
         return true;
     }
 
-    private bool StartResponse(IoBuffer buffer)
+    private bool StartResponse()
     {
         _context.Response = _response;
         _status = _response.Status;
         ConnectionTokens.DropHopByHop(_response, _context.ResponseEdits);
         _route?.ResponseHeaders.Apply(_response, _context.ResponseEdits);
         _target?.ResponseHeaders.Apply(_response, _context.ResponseEdits);
-        foreach (var filter in worker.Filters)
-        {
-            if (filter.OnResponseHeaders(_context) != FilterAction.Respond)
-                continue;
-            var reply = _context.Reply;
-            DropUpstream();
-            Refuse(reply.Status, reply.Reason, reply.Detail, reply.Body);
-            return false;
-        }
+        _filterIndex = 0;
+        return RunResponseFilters();
+    }
 
+    private bool BeginResponse()
+    {
+        var buffer = _up!.In!;
         _responseBody.Start(_response.Framing, _response.ContentLength);
         _dechunk = _response.Framing == BodyFraming.Chunked && _request.MinorVersion == 0;
         if (_response.Framing == BodyFraming.UntilClose || _dechunk || !_requestBody.IsComplete || worker.Draining)

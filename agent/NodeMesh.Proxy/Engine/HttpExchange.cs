@@ -11,10 +11,13 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
 {
     private enum Stage : byte
     {
-        /// <summary>A filter has asked to wait.</summary>
-        Paused,
+        /// <summary>A filter has asked to wait before the request is sent.</summary>
+        RequestPaused,
         Connecting,
         ResponseHead,
+
+        /// <summary>A filter has asked to wait before the response's head is sent.</summary>
+        ResponsePaused,
         ResponseBody,
         Done,
     }
@@ -31,7 +34,6 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     private string _routeName = "-";
     private string _clusterName = "-";
     private Stage _stage;
-    private int _filterIndex;
     private BodyFlow _requestBody;
     private BodyFlow _responseBody;
     private bool _dechunk;
@@ -76,7 +78,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         _requestBody.Start(head.Framing, head.ContentLength);
         ConnectionTokens.DropHopByHop(head, _context.RequestEdits);
         if (Route())
-            RunFilters();
+            RunRequestFilters();
     }
 
     /// <summary>The head did not come in time.</summary>
@@ -91,8 +93,15 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     /// <summary>Moves what can be moved, in both directions.</summary>
     public void Pump()
     {
-        while (_stage is Stage.Connecting or Stage.ResponseHead or Stage.ResponseBody)
+        while (_stage != Stage.Done)
         {
+            if (_stage is Stage.RequestPaused or Stage.ResponsePaused)
+            {
+                if (!PumpPause())
+                    return;
+                continue;
+            }
+
             if (_stage == Stage.Connecting && !CheckConnected())
                 return;
             if (_stage == Stage.Done || _up is null)
@@ -112,7 +121,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         if (now >= _routeDeadline && !_responseStarted)
             Refuse(504, CloseReason.UpstreamTimeout, "response_timeout");
         else if (now - _lastActivity >= worker.Times.StreamIdle)
-            Refuse(_requestSent ? 504 : 408, CloseReason.StreamIdle, "stream_idle_timeout");
+            Refuse(_requestBody.IsComplete ? 504 : 408, CloseReason.StreamIdle, "stream_idle_timeout");
         else
             ArmTimer();
     }
@@ -136,6 +145,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         if (_stage != Stage.Done)
             Finish(keepUpstream: false);
         _context.Reset();
+        _pause++;
         _route = null;
         _target = null;
         _endpoint = null;
@@ -155,6 +165,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         _routeName = _clusterName = "-";
         _stage = Stage.Connecting;
         _filterIndex = 0;
+        NewPause();
         _requestBody = _responseBody = default;
         _requestBody.Start(BodyFraming.None, 0);
         _dechunk = _requestSent = _continueSent = _responseStarted = false;
@@ -251,41 +262,6 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         _context.EgressRules = _pick.Policy.Egress;
         _context.IngressRules = _pick.Policy.Ingress;
         return true;
-    }
-
-    /// <summary>Request filters in order, from where a pause left off; then the upstream.</summary>
-    private void RunFilters()
-    {
-        var filters = worker.Filters;
-        while (_filterIndex < filters.Length)
-        {
-            var action = filters[_filterIndex].OnRequestHeaders(_context);
-            if (action == FilterAction.Respond)
-            {
-                var reply = _context.Reply;
-                Refuse(reply.Status, reply.Reason, reply.Detail, reply.Body);
-                return;
-            }
-
-            _filterIndex++;
-            if (action == FilterAction.Pause)
-            {
-                _stage = Stage.Paused;
-                _context.Resume ??= Resume;
-                ArmTimer();
-                return;
-            }
-        }
-
-        Connect(reuse: true);
-    }
-
-    private void Resume()
-    {
-        if (_stage != Stage.Paused)
-            return;
-        RunFilters();
-        _conn.Drive();
     }
 
     private bool Refuse(int status, CloseReason reason, string? detail, string? body = null)

@@ -193,6 +193,9 @@ internal sealed partial class Worker : IDisposable
     /// <summary>Comes back to a connection in the next round, after the others had their turn.</summary>
     public void Again(DownstreamConnection connection) => _again.Add(connection);
 
+    /// <summary>As if its socket had become ready.</summary>
+    public void Poke(DownstreamConnection connection) => Call(connection, EpollFlags.None);
+
     private void GoOn()
     {
         if (_again.Count == 0)

@@ -34,8 +34,8 @@ internal sealed class FilterContext(int filterCount)
     /// <summary>One cell per filter of the chain, cleared per stream.</summary>
     public long[] Slots { get; } = new long[filterCount];
 
-    /// <summary>Continues a paused stream, on its worker's thread.</summary>
-    public Action? Resume { get; internal set; }
+    /// <summary>With Pause: how the stream goes on, from any thread. To be read within the filter's call.</summary>
+    public PausedStream Stream { get; internal set; }
 
     internal void Reset()
     {

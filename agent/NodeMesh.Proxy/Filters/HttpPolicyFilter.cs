@@ -11,8 +11,6 @@ internal sealed class HttpPolicyFilter : IFilter
 
     public const string AmbiguousPath = "policy_ambiguous_path";
 
-    public bool NeedsBodies => false;
-
     public FilterAction OnRequestHeaders(FilterContext context)
     {
         if (!Check(context, context.EgressRules) || !Check(context, context.IngressRules))
@@ -20,11 +18,7 @@ internal sealed class HttpPolicyFilter : IFilter
         return FilterAction.Continue;
     }
 
-    public FilterAction OnRequestBody(FilterContext context, ReadOnlySpan<byte> data, bool end) => FilterAction.Continue;
-
     public FilterAction OnResponseHeaders(FilterContext context) => FilterAction.Continue;
-
-    public FilterAction OnResponseBody(FilterContext context, ReadOnlySpan<byte> data, bool end) => FilterAction.Continue;
 
     private static bool Check(FilterContext context, HttpPolicyPlan? rules)
     {

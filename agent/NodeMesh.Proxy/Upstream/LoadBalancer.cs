@@ -14,23 +14,6 @@ internal sealed class LoadBalancer(int seed)
     /// <summary>0 to <paramref name="bound"/> - 1.</summary>
     public int Next(int bound) => _random.Next(bound);
 
-    /// <summary>A target by weight; null when there is none.</summary>
-    public RouteTargetPlan? PickTarget(RouteActionPlan action)
-    {
-        var targets = action.Targets;
-        if (targets.Length <= 1)
-            return targets.Length == 0 ? null : targets[0];
-        var ticket = _random.Next(action.TotalWeight);
-        foreach (var target in targets)
-        {
-            ticket -= target.Weight;
-            if (ticket < 0)
-                return target;
-        }
-
-        return targets[^1];
-    }
-
     /// <param name="ipv4">Only endpoints of this family, when set.</param>
     /// <returns>Null when no endpoint fits.</returns>
     public EndpointState? PickEndpoint(ProxyPlan plan, ClusterPlan cluster, bool? ipv4)

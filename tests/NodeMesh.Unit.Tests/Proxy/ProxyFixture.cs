@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Proxy;
+using NodeMesh.Proxy.Filters;
 
 namespace NodeMesh.Unit.Tests.Proxy;
 
@@ -15,7 +16,9 @@ internal sealed class ProxyFixture : IDisposable
     public static readonly IpAddr Vip = IpAddr.Parse("10.96.0.1");
     private readonly List<Socket> _clients = [];
 
-    public ProxyFixture(Action<Socket> backend, AppProtocol protocol = AppProtocol.Http, Func<ProxyOptions, ProxyOptions>? tune = null, Func<ProxyPlan, ProxyPlan>? plan = null)
+    public ProxyFixture(
+        Action<Socket> backend, AppProtocol protocol = AppProtocol.Http, Func<ProxyOptions, ProxyOptions>? tune = null,
+        Func<ProxyPlan, ProxyPlan>? plan = null, params IFilter[] filters)
     {
         Backend = new ScriptedBackend(backend);
         Cluster = new ClusterPlan("shop/web:80", [new EndpointAddress(IpAddr.Parse("127.0.0.1"), Backend.Port)]);
@@ -34,7 +37,8 @@ internal sealed class ProxyFixture : IDisposable
             KeepSource = false,
             DirectDestination = new ServiceAddress(Vip, 80),
         };
-        Server = new ProxyServer(tune?.Invoke(options) ?? options, new ProxyState(Plan), NullLogger.Instance, TimeProvider.System);
+        Server = new ProxyServer(
+            tune?.Invoke(options) ?? options, new ProxyState(Plan), NullLogger.Instance, TimeProvider.System, null, null, [new HttpPolicyFilter(), .. filters]);
         Server.Start();
     }
 
