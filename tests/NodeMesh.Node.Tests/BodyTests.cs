@@ -36,13 +36,7 @@ public sealed class BodyTests
     }
 
     [OneTimeTearDown]
-    public void EndMesh()
-    {
-        if (TestContext.CurrentContext.Result.FailCount > 0)
-            TestContext.Out.WriteLine(_agent?.Log);
-        _agent?.Dispose();
-        _box?.Dispose();
-    }
+    public void EndMesh() => Mesh.End(_box, _agent);
 
     [TestCase("0")]
     [TestCase("1")]

@@ -52,13 +52,7 @@ public sealed class GatewayTests
     }
 
     [OneTimeTearDown]
-    public void EndMesh()
-    {
-        if (TestContext.CurrentContext.Result.FailCount > 0)
-            TestContext.Out.WriteLine(_agent?.Log);
-        _agent?.Dispose();
-        _box?.Dispose();
-    }
+    public void EndMesh() => Mesh.End(_box, _agent);
 
     private HttpAnswer Https(string host, params string[] more) =>
         _box.Outside.Curl($"https://{host}:8443/hello", ["--resolve", $"{host}:8443:{NodeBox.NodeAddress}", "--cacert", _trust, .. more]);

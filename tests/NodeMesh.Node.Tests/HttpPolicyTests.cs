@@ -26,13 +26,7 @@ public sealed class HttpPolicyTests
     }
 
     [OneTimeTearDown]
-    public void EndMesh()
-    {
-        if (TestContext.CurrentContext.Result.FailCount > 0)
-            TestContext.Out.WriteLine(_agent?.Log);
-        _agent?.Dispose();
-        _box?.Dispose();
-    }
+    public void EndMesh() => Mesh.End(_box, _agent);
 
     [TestCase("10.96.0.10")]
     [TestCase("[fd00:96::10]")]

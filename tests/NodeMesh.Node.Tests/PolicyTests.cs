@@ -24,13 +24,7 @@ public sealed class PolicyTests
     }
 
     [TearDown]
-    public void EndMesh()
-    {
-        if (TestContext.CurrentContext.Result.FailCount > 0)
-            TestContext.Out.WriteLine(_agent?.Log);
-        _agent?.Dispose();
-        _box?.Dispose();
-    }
+    public void EndMesh() => Mesh.End(_box, _agent);
 
     [Test]
     public void Nothing_is_refused_without_a_policy()

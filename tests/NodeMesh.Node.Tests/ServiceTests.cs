@@ -30,11 +30,7 @@ public sealed class ServiceTests
     }
 
     [OneTimeTearDown]
-    public void EndMesh()
-    {
-        _agent?.Dispose();
-        _box?.Dispose();
-    }
+    public void EndMesh() => Mesh.End(_box, _agent);
 
     [TestCase("http://10.96.0.10/")]
     [TestCase("http://[fd00:96::10]/")]
