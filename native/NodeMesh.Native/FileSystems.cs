@@ -28,6 +28,19 @@ public static unsafe class FileSystems
     /// <exception cref="SyscallException">open(2) failed.</exception>
     public static OwnedFd OpenDirectory(string path) => OwnedFd.Open(path, Libc.O_DIRECTORY);
 
+    /// <summary>The kernel's number of a cgroup (version 2), which is its directory's inode.</summary>
+    /// <exception cref="SyscallException">statx(2) failed.</exception>
+    public static ulong CgroupId(OwnedFd directory)
+    {
+        const int AtEmptyPath = 0x1000;
+        const uint StatxInode = 0x100;
+        const int InodeOffset = 32;
+        var buffer = stackalloc byte[256];
+        return Libc.StatX(directory.Fd, "", AtEmptyPath, StatxInode, buffer) == 0
+            ? *(ulong*)(buffer + InodeOffset)
+            : throw Libc.Failed("statx", "cgroup");
+    }
+
     /// <summary>f_type of statfs(2); -1 when there is no such path.</summary>
     private static long Magic(string path)
     {

@@ -39,7 +39,12 @@ internal sealed class CgroupAttacher(LoadedObjects objects, PinTree pins, string
         var path = pins.Link(PinName(program));
         if (BpfLink.OpenPinned(path) is { } pinned)
         {
-            var errno = pinned.Facts.IsDetached || pinned.Facts.AttachType != program.AttachType ? Errno.ENOLINK : pinned.TryUpdate(program);
+            var facts = pinned.Facts;
+            var usable = !facts.IsDetached && facts.AttachType == program.AttachType;
+            if (usable && facts.CgroupId != FileSystems.CgroupId(cgroup))
+                return Move(pinned, program, cgroup, path);
+
+            var errno = usable ? pinned.TryUpdate(program) : Errno.ENOLINK;
             if (errno == 0)
                 return pinned;
 
@@ -51,6 +56,17 @@ internal sealed class CgroupAttacher(LoadedObjects objects, PinTree pins, string
 
         var link = BpfLink.AttachCgroup(program, cgroup);
         link.Pin(path);
+        return link;
+    }
+
+    /// <summary>For another cgroup than the earlier agent's: on the new one first, so that processes below both are never without.</summary>
+    private static BpfLink Move(BpfLink old, BpfProgram program, OwnedFd cgroup, string path)
+    {
+        using var left = old;
+        var link = BpfLink.AttachCgroup(program, cgroup);
+        File.Delete(path);
+        link.Pin(path);
+        left.Detach();
         return link;
     }
 

@@ -62,6 +62,28 @@ public sealed class DatapathReconcilerTests
     }
 
     [Test]
+    public void A_restart_with_another_cgroup_leaves_the_old_one()
+    {
+        var other = Path.Combine(_box.Cgroup, "other");
+        Directory.CreateDirectory(other);
+        try
+        {
+            _box.InHost(() =>
+            {
+                using (DatapathReconciler.Start(Options, Images.Built))
+                    Assert.That(CgroupIds(), Is.EqualTo(new[] { IdOf(_box.Cgroup) }));
+                using (DatapathReconciler.Start(Options with { CgroupPath = other }, Images.Built))
+                    Assert.That(CgroupIds(), Is.EqualTo(new[] { IdOf(other) }));
+                Assert.That(Cleaner.Run(Options).Removed, Is.Not.Empty);
+            });
+        }
+        finally
+        {
+            Directory.Delete(other);
+        }
+    }
+
+    [Test]
     public void What_the_plan_does_not_name_goes_only_when_removals_are_allowed()
     {
         _box.AddPod("a", "10.244.0.2");
@@ -322,6 +344,19 @@ public sealed class DatapathReconcilerTests
     private BpfMap<TKey, TValue> Pinned<TKey, TValue>(string map)
         where TKey : unmanaged
         where TValue : unmanaged => new(MapFacts.OpenPinned($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/maps/{map}")!, map);
+
+    /// <summary>The cgroups that pinned links are on.</summary>
+    private ulong[] CgroupIds() => Directory.GetFiles($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/links", "cg_*").Select(path =>
+    {
+        using var link = BpfLink.OpenPinned(path)!;
+        return link.Facts.CgroupId;
+    }).Distinct().ToArray();
+
+    private static ulong IdOf(string cgroup)
+    {
+        using var directory = Native.FileSystems.OpenDirectory(cgroup);
+        return Native.FileSystems.CgroupId(directory);
+    }
 
     /// <summary>Name and kernel id of every pinned link.</summary>
     private string[] Links() => Directory.GetFiles($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/links").Order().Select(path =>
