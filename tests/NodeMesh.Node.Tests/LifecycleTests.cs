@@ -104,7 +104,7 @@ public sealed class LifecycleTests
         Assert.That(Footprint(), Is.Not.EqualTo(before), "the agent leaves traces while it runs");
         agent.Kill();
 
-        var cleanup = _box.Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", _box.Bpffs, "--run-dir", _box.RunDir, "--cgroup", _box.Cgroup);
+        var cleanup = _box.CleanUpAgent();
 
         Assert.That(cleanup.ExitCode, Is.Zero, cleanup.Output + cleanup.Errors);
         Assert.That(Footprint(), Is.EqualTo(before));

@@ -140,6 +140,9 @@ public sealed class NodeBox : IDisposable
     /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
     public AgentProcess StartAgent(params string[] more) => new(this, more);
 
+    /// <summary>Takes everything of a dead agent off the node.</summary>
+    public CommandResult CleanUpAgent() => Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", Bpffs, "--run-dir", RunDir, "--cgroup", Cgroup);
+
     /// <summary>A namespace that the test made itself; its name must start with <see cref="Id"/> so that it is cleaned up.</summary>
     public Netns InNamespace(string name) => new(name, this);
 
