@@ -23,7 +23,7 @@ internal sealed class PlanPump : IDisposable
         _facts = facts;
         _compiled = compiled;
         _failed = failed;
-        _thread = new Thread(Run) { IsBackground = true, Name = "compiler", Priority = ThreadPriority.BelowNormal };
+        _thread = new Thread(Run) { IsBackground = true, Name = "compiler" };
         _thread.Start();
     }
 
@@ -49,6 +49,8 @@ internal sealed class PlanPump : IDisposable
 
     private void Run()
     {
+        // A large plan may take a second of CPU; the proxy's workers come first.
+        Native.ThreadPriority.Lower(5);
         var previous = MeshPlan.Empty;
         while (_wake.WaitOne() && !_stopping)
         {
