@@ -31,7 +31,7 @@ internal static class BpfImageSource
 
     private static byte[][] Compile(string clang)
     {
-        var compiler = clang.Length > 0 ? clang : Find("clang-19") ?? Find("clang")
+        var compiler = clang.Length > 0 ? clang : FindClang()
             ?? throw new CommandFailure(ExitCode.BpfRejected, "--bpf-compile: no clang-19 or clang in PATH. Cure: install it, or name it with --clang");
         var directory = Directory.CreateTempSubdirectory("nodemesh-bpf-");
         try
@@ -65,6 +65,9 @@ internal static class BpfImageSource
             throw new CommandFailure(ExitCode.BpfRejected, $"{compiler} cannot be run: {e.Message}. Cure: install clang, or name it with --clang", e);
         }
     }
+
+    /// <summary>Null when PATH has none.</summary>
+    public static string? FindClang() => Find("clang-19") ?? Find("clang");
 
     private static string? Find(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(d => Path.Combine(d, program)).FirstOrDefault(File.Exists);

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using NodeMesh.Agent.Options;
 using NodeMesh.Datapath;
 using NodeMesh.Native;
+using NodeMesh.Native.Tls;
 
 namespace NodeMesh.Agent.Hosting;
 
@@ -20,6 +21,18 @@ internal static class NodeChecks
         if (Socket.OSSupportsIPv6)
             RequireFree(new IPEndPoint(IPAddress.IPv6Loopback, options.Datapath.ProxyPort), "--proxy-port");
         RequireFree(options.Surface.MetricsAddress, "--metrics-address");
+    }
+
+    /// <summary>What this machine has besides its kernel; the agent starts without them.</summary>
+    public static IReadOnlyList<KernelFeature> Programs()
+    {
+        var clang = BpfImageSource.FindClang();
+        return
+        [
+            new("openssl", TlsLibrary.Missing is null, false, TlsLibrary.Missing is null ? "libssl.so.3, libcrypto.so.3" : "not to be loaded",
+                "HTTPS listeners of gateways stay closed", "apt-get install libssl3"),
+            new("clang", clang is not null, false, clang ?? "not in PATH", "--bpf-compile; the programs in this binary need none", "apt-get install clang-19, or name one with --clang"),
+        ];
     }
 
     public static ExitCode CodeOf(NodeFault fault) => fault switch

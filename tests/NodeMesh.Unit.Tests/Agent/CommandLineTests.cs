@@ -61,6 +61,22 @@ public class CommandLineTests
     }
 
     [Test]
+    public async Task A_config_directory_that_is_not_there_is_one_line_with_a_cure()
+    {
+        var (code, _, error) = await RunAsync("agent", "--config-dir", "/nonexistent");
+        Assert.That(code, Is.EqualTo((int)ExitCode.BadOptions));
+        Assert.That(error.Trim().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(error, Does.Contain("--config-dir /nonexistent").And.Contain("Cure:"));
+    }
+
+    [Test]
+    public async Task Check_names_libraries_compiler_and_attach_mode()
+    {
+        var (_, output, _) = await RunAsync("check", "-o", "json");
+        Assert.That(output, Does.Contain("\"openssl\"").And.Contain("\"clang\"").And.Contain("attachMode").IgnoreCase);
+    }
+
+    [Test]
     public async Task Validate_ends_with_three_and_names_file_and_line()
     {
         var file = Path.Combine(Path.GetTempPath(), $"nodemesh-{Guid.NewGuid():N}.yaml");
