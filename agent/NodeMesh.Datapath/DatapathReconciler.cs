@@ -71,6 +71,7 @@ public sealed class DatapathReconciler : IDisposable
         _resolver = new InterfaceResolver(options, netlink);
         _routes = new ProxyRoutes(options, netlink);
         Counters = new CounterReader(objects);
+        ProgramTables = new ProgramTables(objects, Counters, TimeProvider.System);
         UsesTcx = tcx;
     }
 
@@ -79,6 +80,9 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>May be read from any thread.</summary>
     public CounterReader Counters { get; }
+
+    /// <summary>May be asked from any thread.</summary>
+    public ProgramTables ProgramTables { get; }
 
     /// <summary>What happened at start that an operator may want to know.</summary>
     public IReadOnlyList<string> StartNotes => _objects.Notes;
@@ -121,7 +125,7 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
-    /// <param name="audit">Also reads the kernel's tables back first.</param>
+    /// <param name="audit">Also reads the kernel's tables back first, and drops the counters of interfaces that are gone.</param>
     /// <exception cref="SyscallException">Interfaces cannot be read: nothing was changed.</exception>
     public ReconcileReport Reconcile(MeshPlan plan, bool removals, bool audit = false)
     {
@@ -151,6 +155,9 @@ public sealed class DatapathReconciler : IDisposable
             RetireOtherGenerations(problems);
         }
 
+        if (audit)
+            Counters.Retire(RtLinks.Dump(_netlink).Select(i => (uint)i.Ifindex).ToHashSet());
+
         _tables.Finish();
         return new ReconcileReport(
             plan.Revision, tally.Writes, tally.Removals, tally.Held, drift, linkChanges, _tables.Epoch, Stopwatch.GetElapsedTime(started),
@@ -163,6 +170,7 @@ public sealed class DatapathReconciler : IDisposable
         _hooks.Dispose();
         _cgroup.Dispose();
         _tables.Dispose();
+        ProgramTables.Dispose();
         Counters.Dispose();
         _netlink.Dispose();
         _objects.Dispose();

@@ -1,5 +1,6 @@
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
+using NodeMesh.Datapath.Tables;
 using NodeMesh.Model;
 using NodeMesh.Proxy;
 using NodeMesh.Proxy.Stats;
@@ -29,6 +30,10 @@ internal sealed class AgentView(
 
     /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
     public IReadOnlyList<CounterRow> Counters() => datapath.Counters.Read();
+
+    /// <summary>Of all tables but the epoch's; empty before the first round.</summary>
+    /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
+    public IReadOnlyList<MapFill> Fill() => state.Report is { } report ? [.. report.Fill, .. datapath.ProgramTables.Fill()] : [];
 
     public ProxySnapshot Proxy() => proxy.Snapshot();
 }

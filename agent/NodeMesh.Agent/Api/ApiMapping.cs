@@ -1,6 +1,7 @@
 using System.Reflection;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
+using NodeMesh.Datapath.Tables;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
@@ -113,7 +114,7 @@ internal static class ApiMapping
         Line = d.Location?.Line ?? 0,
     };
 
-    public static DataPath DataPath(ObservedState state, bool tcx, string pinPath)
+    public static DataPath DataPath(ObservedState state, IEnumerable<MapFill> fill, bool tcx, string pinPath)
     {
         var path = new DataPath
         {
@@ -126,7 +127,7 @@ internal static class ApiMapping
             Errors = (ulong)state.Work.Errors,
             LastError = state.Work.LastError,
         };
-        path.Maps.AddRange(state.Report?.Fill.Select(m => new KernelMap { Name = m.Map, Entries = m.Rows, Capacity = m.MaxRows }) ?? []);
+        path.Maps.AddRange(fill.Select(m => new KernelMap { Name = m.Map, Entries = m.Rows, Capacity = m.MaxRows }));
         return path;
     }
 

@@ -17,7 +17,7 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
             StartedUnixMs = view.Started.ToUnixTimeMilliseconds(),
             Pid = Environment.ProcessId,
             Ready = view.Readiness.IsReady,
-            DataPath = ApiMapping.DataPath(view.State, view.UsesTcx, view.PinPath),
+            DataPath = ApiMapping.DataPath(view.State, view.Fill(), view.UsesTcx, view.PinPath),
             Proxy = ApiMapping.Proxy(view.Proxy(), view.ProxyRevision, view.Workers),
             Counts = ApiMapping.Counts(snapshot, plan),
         };

@@ -60,7 +60,7 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
         if (view.State.Report is not { } report)
             return;
         Pods(rows, report);
-        foreach (var map in report.Fill)
+        foreach (var map in view.Fill())
         {
             page.Set(MetricCatalog.MapEntries, map.Rows, map.Map);
             page.Set(MetricCatalog.MapCapacity, map.MaxRows, map.Map);

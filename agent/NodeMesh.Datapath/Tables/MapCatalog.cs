@@ -19,6 +19,9 @@ internal static class MapCatalog
     public const string Pod = "nm_pod";
     public const string Epoch = "nm_epoch";
     public const string Counter = "nm_counter";
+    public const string Connection = "nm_ct";
+    public const string Fragment = "nm_fragment";
+    public const string Reverse = "nm_reverse";
 
     public static readonly MapSpec[] All =
     [
@@ -31,10 +34,10 @@ internal static class MapCatalog
         new(Endpoint, "endpoints", s => s.Endpoints, 80, false),
         new(Pod, "pods", s => s.Pods, 96, false),
         new(Epoch, "", _ => 1, 8, true),
-        new("nm_ct", "connections", s => s.Connections, 112, true),
-        new("nm_fragment", "fragments", s => s.Fragments, 104, true),
+        new(Connection, "connections", s => s.Connections, 112, true),
+        new(Fragment, "fragments", s => s.Fragments, 104, true),
         new(Counter, "counters", s => s.Counters, 80, true),
-        new("nm_reverse", "translations", s => s.Translations, 104, true),
+        new(Reverse, "translations", s => s.Translations, 104, true),
     ];
 
     public static MapSpec Of(string name) => All.Single(m => m.Name == name);

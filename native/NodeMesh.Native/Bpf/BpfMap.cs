@@ -145,13 +145,28 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
     public Dictionary<TKey, TValue> ReadAll()
     {
         var rows = new Dictionary<TKey, TValue>();
-        var errno = ReadInBatches(rows);
+        var errno = ReadInBatches((keys, values) =>
+        {
+            for (var i = 0; i < keys.Length; i++)
+                rows[keys[i]] = values[i];
+        });
         if (IsUnsupported(errno))
         {
             rows.Clear();
             errno = ReadOneByOne(rows);
         }
 
+        return errno == 0 ? rows : throw new BpfException("map_read", Name, errno);
+    }
+
+    /// <summary>How many rows there are, without keeping them. Reading does not make a row count as used.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public int Count()
+    {
+        var rows = 0;
+        var errno = ReadInBatches((keys, _) => rows += keys.Length);
+        if (IsUnsupported(errno))
+            return ReadAll().Count;
         return errno == 0 ? rows : throw new BpfException("map_read", Name, errno);
     }
 
@@ -167,7 +182,9 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
 
     private static bool IsUnsupported(int errno) => errno is Errno.ENOTSUPP or Errno.EOPNOTSUPP or Errno.EINVAL;
 
-    private int ReadInBatches(Dictionary<TKey, TValue> rows)
+    private delegate void RowBatch(ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values);
+
+    private int ReadInBatches(RowBatch take)
     {
         var keys = new TKey[ReadChunk];
         var values = new TValue[ReadChunk];
@@ -193,8 +210,7 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
 
             if (errno is not 0 and not Errno.ENOENT)
                 return errno;
-            for (var i = 0; i < count; i++)
-                rows[keys[i]] = values[i];
+            take(keys.AsSpan(0, (int)count), values.AsSpan(0, (int)count));
             if (errno == Errno.ENOENT)
                 return 0;
             first = false;

@@ -62,6 +62,45 @@ public sealed class DatapathReconcilerTests
     }
 
     [Test]
+    public void Counters_of_interfaces_that_are_gone_leave_the_table_and_stay_in_the_sums()
+    {
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            Count(ifindex: 900, reason: Reason.PolicyDenied, packets: 5);
+            Count(ifindex: 901, reason: Reason.PolicyDenied, packets: 2);
+            Count(ifindex: 1, reason: Reason.Forwarded, packets: 3);
+            Assert.That(reconciler.Counters.Fill().Rows, Is.EqualTo(3));
+            (Reason, ulong, ulong)[] Sums() => [.. reconciler.Counters.Read().GroupBy(r => r.Reason).OrderBy(g => g.Key)
+                .Select(g => (g.Key, g.Aggregate(0ul, (n, r) => n + r.Packets), g.Aggregate(0ul, (n, r) => n + r.Bytes)))];
+            var before = Sums();
+            Assert.That(before.Select(s => s.Item1), Is.EqualTo(new[] { Reason.Forwarded, Reason.PolicyDenied }));
+
+            reconciler.Reconcile(Plan(1, [], 0, 0), removals: true, audit: true);
+            Assert.That(reconciler.Counters.Fill().Rows, Is.EqualTo(1), "that of the loopback interface");
+            Assert.That(Sums(), Is.EqualTo(before));
+        });
+    }
+
+    [Test]
+    public void Rows_that_the_programs_wrote_are_counted()
+    {
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            using (var translations = Pinned<ReverseKey, ReverseEntry>("nm_reverse"))
+            {
+                for (var i = 1u; i <= 5000; i++)
+                    translations.Set(new ReverseKey { Cookie = i }, default);
+            }
+
+            var fill = reconciler.ProgramTables.Fill().ToDictionary(f => f.Map);
+            Assert.That(fill.Keys, Is.EquivalentTo(new[] { "nm_ct", "nm_fragment", "nm_counter", "nm_reverse" }));
+            Assert.That((fill["nm_reverse"].Rows, fill["nm_reverse"].MaxRows, fill["nm_ct"].Rows), Is.EqualTo((5000, 65536u, 0)));
+        });
+    }
+
+    [Test]
     public void A_restart_with_another_cgroup_leaves_the_old_one()
     {
         var other = Path.Combine(_box.Cgroup, "other");
@@ -344,6 +383,15 @@ public sealed class DatapathReconcilerTests
     private BpfMap<TKey, TValue> Pinned<TKey, TValue>(string map)
         where TKey : unmanaged
         where TValue : unmanaged => new(MapFacts.OpenPinned($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/maps/{map}")!, map);
+
+    /// <summary>A row as the programs write it, the same on every CPU.</summary>
+    private void Count(uint ifindex, Reason reason, ulong packets)
+    {
+        static string Hex(byte[] bytes) => string.Join(' ', bytes.Select(b => b.ToString("x2", System.Globalization.CultureInfo.InvariantCulture)));
+        var key = Hex([.. BitConverter.GetBytes(ifindex), (byte)reason, 0, 0, 0]);
+        var value = Hex([.. BitConverter.GetBytes(packets), .. BitConverter.GetBytes(packets * 100)]);
+        Box.Sh($"bpftool map update pinned {_box.Bpffs}/nodemesh/{AbiHash.Value}/maps/nm_counter key hex {key} value hex {value}");
+    }
 
     /// <summary>The cgroups that pinned links are on.</summary>
     private ulong[] CgroupIds() => Directory.GetFiles($"{_box.Bpffs}/nodemesh/{AbiHash.Value}/links", "cg_*").Select(path =>

@@ -1,0 +1,57 @@
+using NodeMesh.Datapath.Load;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Datapath.Tables;
+
+/// <summary>How full the tables are that the programs write. Counting walks them, so it is done for those who ask, and not more often than <see cref="MaxAge"/>.</summary>
+public sealed class ProgramTables : IDisposable
+{
+    /// <summary>How old an answer may be.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private readonly BpfMap<CtKey, CtEntry> _connections;
+    private readonly BpfMap<FragmentKey, FragmentEntry> _fragments;
+    private readonly BpfMap<ReverseKey, ReverseEntry> _translations;
+    private readonly CounterReader _counters;
+    private IReadOnlyList<MapFill> _fill = [];
+    private long _counted;
+
+    internal ProgramTables(LoadedObjects objects, CounterReader counters, TimeProvider time)
+    {
+        _time = time;
+        _counters = counters;
+        _connections = objects.OpenMap<CtKey, CtEntry>(MapCatalog.Connection);
+        _fragments = objects.OpenMap<FragmentKey, FragmentEntry>(MapCatalog.Fragment);
+        _translations = objects.OpenMap<ReverseKey, ReverseEntry>(MapCatalog.Reverse);
+    }
+
+    /// <summary>Rows whose time is over count until their place is needed. May be asked from any thread.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public IReadOnlyList<MapFill> Fill()
+    {
+        lock (_gate)
+        {
+            if (_fill.Count == 0 || _time.GetElapsedTime(_counted) >= MaxAge)
+            {
+                _fill = [Of(_connections), Of(_fragments), _counters.Fill(), Of(_translations)];
+                _counted = _time.GetTimestamp();
+            }
+
+            return _fill;
+        }
+    }
+
+    public void Dispose()
+    {
+        _connections.Dispose();
+        _fragments.Dispose();
+        _translations.Dispose();
+    }
+
+    private static MapFill Of<TKey, TValue>(BpfMap<TKey, TValue> map)
+        where TKey : unmanaged
+        where TValue : unmanaged => new(map.Name, map.Count(), map.Facts.MaxEntries);
+}
