@@ -30,7 +30,8 @@ internal static class PlanEquality
 
     private static bool Same(RouteActionPlan a, RouteActionPlan b) =>
         ReferenceEquals(a, b) || (a.Name == b.Name && a.Redirect == b.Redirect && a.Rewrite == b.Rewrite && a.TotalWeight == b.TotalWeight
-            && a.Timeout == b.Timeout && a.BackendTimeout == b.BackendTimeout && Same(a.RequestHeaders, b.RequestHeaders, Same)
+            && a.Timeout == b.Timeout && a.BackendTimeout == b.BackendTimeout && a.TimeoutCoversResponse == b.TimeoutCoversResponse
+            && Same(a.RequestHeaders, b.RequestHeaders, Same)
             && Same(a.ResponseHeaders, b.ResponseHeaders, Same) && Same(a.Targets, b.Targets, Same));
 
     private static bool Same(RouteTargetPlan a, RouteTargetPlan b) =>

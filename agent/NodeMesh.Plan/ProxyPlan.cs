@@ -62,7 +62,10 @@ public sealed record RouteEntryPlan(RouteMatch Match, RouteActionPlan Action);
 /// <param name="Name">"shop/split" or "shop/split/rule-name"; the access log's ROUTE_NAME and a metric label.</param>
 /// <param name="Targets">Empty without a redirect: 500. Weights of zero are already left out.</param>
 /// <param name="TotalWeight">Sum of the targets' weights.</param>
-/// <param name="Timeout">Whole request; null: none.</param>
+/// <param name="Timeout">Null: none. What it covers says <paramref name="TimeoutCoversResponse"/>.</param>
+/// <param name="BackendTimeout">One try, from its connect to the response's end; null: none.</param>
+/// <param name="TimeoutCoversResponse">The route has set the timeout: it runs from the request's head to the response's end. False for the default,
+/// which runs from the whole request to the response's head.</param>
 public sealed record RouteActionPlan(
     string Name,
     RedirectFilter? Redirect,
@@ -72,7 +75,8 @@ public sealed record RouteActionPlan(
     ImmutableArray<RouteTargetPlan> Targets,
     int TotalWeight,
     TimeSpan? Timeout,
-    TimeSpan? BackendTimeout);
+    TimeSpan? BackendTimeout,
+    bool TimeoutCoversResponse = false);
 
 /// <param name="Cluster">Null: an invalid reference; its share of requests gets 500.</param>
 public sealed record RouteTargetPlan(

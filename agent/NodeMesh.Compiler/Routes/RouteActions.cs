@@ -47,7 +47,8 @@ internal sealed class RouteActions(Func<ServicePortName, ClusterPlan?> cluster, 
             targets.ToImmutable(),
             targets.Sum(t => t.Weight),
             NoneWhenZero(rule.RequestTimeout ?? DefaultTimeout),
-            NoneWhenZero(rule.BackendTimeout));
+            NoneWhenZero(rule.BackendTimeout),
+            rule.RequestTimeout is not null);
     }
 
     private RouteTargetPlan Target(Route route, string field, RouteBackend backend)

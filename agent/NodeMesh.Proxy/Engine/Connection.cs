@@ -19,7 +19,7 @@ internal abstract class Connection(Worker worker) : IoHandler
     /// <summary>The peer's FIN was read.</summary>
     public bool Ended { get; private set; }
 
-    /// <summary>The socket failed; nothing more can be read or written.</summary>
+    /// <summary>The socket failed; nothing more can be written. What came before the failure may still be read.</summary>
     public bool Broken { get; private set; }
 
     public bool IsOpen { get; private set; }
@@ -27,6 +27,7 @@ internal abstract class Connection(Worker worker) : IoHandler
     public IoBuffer? In;
     public IoBuffer? Out;
     private bool _hangUpSeen;
+    private bool _unreadable;
 
     public bool HasInput => In is { IsEmpty: false };
 
@@ -48,7 +49,7 @@ internal abstract class Connection(Worker worker) : IoHandler
         Transport = transport;
         Readable = false;
         Writable = writable;
-        Ended = Broken = _hangUpSeen = false;
+        Ended = Broken = _hangUpSeen = _unreadable = false;
         BytesRead = BytesWritten = 0;
         IsOpen = true;
         if (Worker.Register(fd, this))
@@ -76,7 +77,7 @@ internal abstract class Connection(Worker worker) : IoHandler
     /// <summary>One read into <see cref="In"/>. Done exactly when bytes came.</summary>
     public IoStatus Fill()
     {
-        if (Broken)
+        if (_unreadable)
             return IoStatus.Failed;
         if (Ended)
             return IoStatus.End;
@@ -110,7 +111,7 @@ internal abstract class Connection(Worker worker) : IoHandler
                 Readable = false;
                 break;
             default:
-                Broken = true;
+                Broken = _unreadable = true;
                 break;
         }
 
@@ -134,7 +135,8 @@ internal abstract class Connection(Worker worker) : IoHandler
                     Writable = false;
                     break;
                 default:
-                    Broken = true;
+                    // What the peer sent before it reset is still in the receive buffer.
+                    Broken = Readable = true;
                     break;
             }
         }

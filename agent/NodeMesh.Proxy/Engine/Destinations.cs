@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Proxy.Upstream;
@@ -11,26 +10,9 @@ internal readonly record struct Pick(EndpointState? Endpoint, IpAddr Source, Pol
 /// <summary>From what a client dialled to the endpoint that serves it.</summary>
 internal static class Destinations
 {
-    /// <summary>Metric label of addresses that are no service: bounded, whatever is dialled.</summary>
-    public const string DirectName = "direct";
-
-    private static readonly ConditionalWeakTable<ProxyPlan, System.Collections.Concurrent.ConcurrentDictionary<ServiceAddress, ClusterPlan>> Direct = [];
-
     /// <summary>The service's backends, or the address itself as a cluster of one.</summary>
-    public static ClusterPlan ClusterOf(ProxyPlan plan, ServiceAddress destination) =>
-        plan.Services.TryGetValue(destination, out var service) ? service.Cluster : DirectCluster(plan, destination);
-
-    public static ClusterPlan DirectCluster(ProxyPlan plan, ServiceAddress destination)
-    {
-        var clusters = Direct.GetOrCreateValue(plan);
-        if (!clusters.TryGetValue(destination, out var cluster))
-        {
-            cluster = new ClusterPlan(DirectName, [new EndpointAddress(destination.Address, destination.Port)]);
-            clusters[destination] = cluster;
-        }
-
-        return cluster;
-    }
+    public static ClusterPlan ClusterOf(Worker worker, ProxyPlan plan, ServiceAddress destination) =>
+        plan.Services.TryGetValue(destination, out var service) ? service.Cluster : worker.Direct.Of(destination);
 
     public static Pick Pick(Worker worker, ProxyPlan plan, DownstreamConnection client, ClusterPlan cluster, out CloseReason reason)
     {

@@ -91,6 +91,8 @@ internal sealed class DownstreamConnection(Worker worker) : Connection(worker), 
         Drive();
     }
 
+    public override void Fail() => Abort(CloseReason.LocalReset);
+
     public void OnUpstream() => Drive();
 
     /// <summary>Goes on until nothing moves. Not reentrant: a call from within is covered by the loop that runs.</summary>

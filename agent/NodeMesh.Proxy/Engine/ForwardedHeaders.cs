@@ -7,6 +7,8 @@ internal static class ForwardedHeaders
 {
     public static void Add(Worker worker, DownstreamConnection conn, RequestHead head, HeaderEdits edits)
     {
+        if (head.Authority.IsEmpty && !edits.HasAuthority)
+            NameDestination(conn, edits);
         var outside = conn.GatewayListener is not null;
         if (outside || !head.TryGetHeader(HeaderId.RequestId, out _))
         {
@@ -27,6 +29,10 @@ internal static class ForwardedHeaders
         if (outside)
             AppendClient(conn, head, edits);
     }
+
+    /// <summary>HTTP/1.0 may leave Host out, HTTP/1.1 may not: what the client dialled stands for it.</summary>
+    private static void NameDestination(DownstreamConnection conn, HeaderEdits edits) =>
+        edits.SetAuthority(new System.Net.IPEndPoint(conn.Destination.Address.ToIPAddress(), conn.Destination.Port).ToString());
 
     private static void AppendClient(DownstreamConnection conn, RequestHead head, HeaderEdits edits)
     {

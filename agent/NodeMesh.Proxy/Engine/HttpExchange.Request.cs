@@ -15,7 +15,8 @@ internal sealed partial class HttpExchange
         var endpoint = _pick.Endpoint!;
         var key = new PoolKey(_pick.Source, endpoint.Address);
         _attempts++;
-        _requestSent = false;
+        _requestSent = _requestCut = false;
+        _tryDeadline = Later(_tryTimeout);
         if (_endpoint is null)
         {
             _endpoint = endpoint;
@@ -91,12 +92,12 @@ internal sealed partial class HttpExchange
     private void PumpRequest()
     {
         var up = _up!;
-        if (_requestSent)
+        if (_requestSent || _requestCut)
             return;
         if (!up.Flush())
         {
-            if (up.Broken)
-                UpstreamDied();
+            // A backend may answer before it has read the whole request, and close: its answer counts, if there is one.
+            _requestCut = up.Broken;
             return;
         }
 
@@ -109,7 +110,7 @@ internal sealed partial class HttpExchange
             var n = up.Write(_conn.In!.Unread[.._requestBody.Cleared]);
             if (n < 0)
             {
-                UpstreamDied();
+                _requestCut = true;
                 return;
             }
 
@@ -176,11 +177,11 @@ internal sealed partial class HttpExchange
             _conn.Abort(CloseReason.DownstreamClosed);
     }
 
-    /// <summary>The time for the response runs from when the whole request is on its way.</summary>
+    /// <summary>The time for the response's head runs from when the whole request is on its way.</summary>
     private void ArmRoute()
     {
-        if (_requestBody.IsComplete && _routeDeadline == long.MaxValue && _timeout != long.MaxValue)
-            _routeDeadline = worker.Now + _timeout;
+        if (_requestBody.IsComplete && _headDeadline == long.MaxValue)
+            _headDeadline = Later(_headTimeout);
         ArmTimer();
     }
 

@@ -38,6 +38,9 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     private BodyFlow _responseBody;
     private bool _dechunk;
     private bool _requestSent;
+
+    /// <summary>The backend takes no more of the request.</summary>
+    private bool _requestCut;
     private bool _continueSent;
     private bool _responseStarted;
     private long _bodyBytesSent;
@@ -45,8 +48,11 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     private long _readAtStart;
     private long _writtenAtStart;
     private long _lastActivity;
-    private long _routeDeadline;
-    private long _timeout;
+    private long _headDeadline;
+    private long _headTimeout;
+    private long _wholeDeadline;
+    private long _tryDeadline;
+    private long _tryTimeout;
     private int _attempts;
     private int _status;
     private CloseReason _reason;
@@ -118,7 +124,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     {
         if (_stage == Stage.Done)
             return;
-        if (now >= _routeDeadline && !_responseStarted)
+        if (now >= NextDeadline)
             Refuse(504, CloseReason.UpstreamTimeout, "response_timeout");
         else if (now - _lastActivity >= worker.Times.StreamIdle)
             Refuse(_requestBody.IsComplete ? 504 : 408, CloseReason.StreamIdle, "stream_idle_timeout");
@@ -168,14 +174,14 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         NewPause();
         _requestBody = _responseBody = default;
         _requestBody.Start(BodyFraming.None, 0);
-        _dechunk = _requestSent = _continueSent = _responseStarted = false;
+        _dechunk = _requestSent = _requestCut = _continueSent = _responseStarted = false;
         _bodyBytesSent = 0;
         _startTicks = worker.Time.GetTimestamp();
         _readAtStart = conn.BytesRead;
         _writtenAtStart = conn.BytesWritten;
         _lastActivity = worker.Now;
-        _routeDeadline = long.MaxValue;
-        _timeout = worker.Times.Route;
+        _headDeadline = _wholeDeadline = _tryDeadline = _tryTimeout = long.MaxValue;
+        _headTimeout = worker.Times.Route;
         _attempts = 0;
         _status = 0;
         _reason = CloseReason.None;
@@ -211,8 +217,8 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         else
         {
             table = null;
-            _routeName = Destinations.DirectName;
-            cluster = Destinations.DirectCluster(plan, _conn.Destination);
+            _routeName = DirectClusters.Name;
+            cluster = worker.Direct.Of(_conn.Destination);
         }
 
         if (table is not null)
@@ -231,9 +237,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
     private bool FollowRoute(CompiledRoute route, ref ClusterPlan? cluster)
     {
         _routeName = route.Action.Name;
-        _timeout = route.Action.Timeout is { } t ? (long)t.TotalMilliseconds : long.MaxValue;
-        if (route.Action.BackendTimeout is { } backend)
-            _timeout = Math.Min(_timeout, (long)backend.TotalMilliseconds);
+        SetTimes(route.Action);
         if (route.Action.Redirect is { } redirect)
         {
             Reply(redirect.StatusCode, CloseReason.None, "direct_response", "", route.Location(_request, _conn.Transport.IsEncrypted, _conn.Destination.Port));
@@ -310,6 +314,21 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         return true;
     }
 
-    private void ArmTimer() =>
-        worker.Timers.Set(_conn, Math.Min(_responseStarted ? long.MaxValue : _routeDeadline, _lastActivity + worker.Times.StreamIdle));
+    /// <summary>A time that the route has set covers everything to the response's end, from the request's head on; the default does not cut
+    /// what flows. The time of a try runs from its connect to the response's end.</summary>
+    private void SetTimes(RouteActionPlan action)
+    {
+        var whole = Milliseconds(action.Timeout);
+        _headTimeout = action.TimeoutCoversResponse ? long.MaxValue : whole;
+        _wholeDeadline = action.TimeoutCoversResponse ? Later(whole) : long.MaxValue;
+        _tryTimeout = Milliseconds(action.BackendTimeout);
+
+        static long Milliseconds(TimeSpan? time) => time is { } t ? (long)t.TotalMilliseconds : long.MaxValue;
+    }
+
+    private long NextDeadline => Math.Min(Math.Min(_wholeDeadline, _tryDeadline), _responseStarted ? long.MaxValue : _headDeadline);
+
+    private long Later(long milliseconds) => milliseconds == long.MaxValue ? long.MaxValue : worker.Now + milliseconds;
+
+    private void ArmTimer() => worker.Timers.Set(_conn, Math.Min(NextDeadline, _lastActivity + worker.Times.StreamIdle));
 }

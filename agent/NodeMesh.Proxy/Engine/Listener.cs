@@ -47,6 +47,13 @@ internal sealed class Listener(Worker worker, int fd, NetAddress address, Gatewa
             worker.RegisterListener(fd, this);
     }
 
+    /// <summary>Goes on: what failed was one accept or one try to listen again.</summary>
+    public override void Fail()
+    {
+        if (IsOpen)
+            worker.Timers.Set(this, worker.Now + PauseMs);
+    }
+
     public void Close()
     {
         if (!IsOpen)

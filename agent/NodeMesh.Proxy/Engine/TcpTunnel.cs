@@ -81,7 +81,7 @@ internal sealed class TcpTunnel(Worker worker, DownstreamConnection client)
     private static UpstreamConnection? Connect(Worker worker, DownstreamConnection client, out CloseReason reason)
     {
         var plan = worker.State.Current;
-        var pick = Destinations.Pick(worker, plan, client, Destinations.ClusterOf(plan, client.Destination), out reason);
+        var pick = Destinations.Pick(worker, plan, client, Destinations.ClusterOf(worker, plan, client.Destination), out reason);
         if (pick.Endpoint is null)
             return null;
         if (!pick.Policy.AllowsAnyBytes)

@@ -1,36 +1,24 @@
 namespace NodeMesh.Proxy.Engine;
 
-/// <summary>Something with at most one deadline. Moving the deadline later is one field write; the wheel finds out when it gets there.</summary>
-internal abstract class TimerNode
-{
-    internal TimerNode? Previous;
-    internal TimerNode? Next;
-
-    /// <summary>Slot in the wheel; -1 when not in it.</summary>
-    internal int Slot = -1;
-
-    /// <summary>When the wheel will look at it, milliseconds.</summary>
-    internal long LooksAt;
-
-    /// <summary>Milliseconds of the worker's clock; long.MaxValue: none.</summary>
-    internal long Deadline = long.MaxValue;
-
-    /// <summary>The deadline has passed; it is cleared before the call.</summary>
-    public abstract void OnTimer(long now);
-}
-
 /// <summary>A wheel of 512 slots of 64 ms. Longer deadlines go round until they are due. No allocation, no sorting.</summary>
 internal sealed class TimerWheel
 {
     private const int Slots = 512;
     private const int Shift = 6;
-    private readonly TimerNode?[] _heads = new TimerNode?[Slots];
+    private readonly IoHandler?[] _heads = new IoHandler?[Slots];
     private long _tick;
     private int _count;
 
-    public TimerWheel(long now) => _tick = now >> Shift;
+    private readonly Action<IoHandler, long> _due;
 
-    public void Set(TimerNode node, long deadline)
+    /// <param name="due">Calls a handler whose deadline has passed, and lets nothing out that it throws.</param>
+    public TimerWheel(long now, Action<IoHandler, long> due)
+    {
+        _tick = now >> Shift;
+        _due = due;
+    }
+
+    public void Set(IoHandler node, long deadline)
     {
         node.Deadline = deadline;
         if (deadline == long.MaxValue)
@@ -45,7 +33,7 @@ internal sealed class TimerWheel
         Link(node);
     }
 
-    public void Remove(TimerNode node)
+    public void Remove(IoHandler node)
     {
         node.Deadline = long.MaxValue;
         if (node.Slot >= 0)
@@ -92,7 +80,7 @@ internal sealed class TimerWheel
         }
     }
 
-    private void Due(TimerNode node, long now)
+    private void Due(IoHandler node, long now)
     {
         if (node.Deadline == long.MaxValue)
             return;
@@ -103,10 +91,10 @@ internal sealed class TimerWheel
         }
 
         node.Deadline = long.MaxValue;
-        node.OnTimer(now);
+        _due(node, now);
     }
 
-    private void Link(TimerNode node)
+    private void Link(IoHandler node)
     {
         // One tick later than the deadline's own, so that it has passed when the slot is looked at.
         var tick = Math.Clamp((node.Deadline >> Shift) + 1, _tick + 1, _tick + Slots - 1);
@@ -120,7 +108,7 @@ internal sealed class TimerWheel
         _count++;
     }
 
-    private void Unlink(TimerNode node)
+    private void Unlink(IoHandler node)
     {
         if (node.Previous is null)
             _heads[node.Slot] = node.Next;

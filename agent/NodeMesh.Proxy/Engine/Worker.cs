@@ -36,7 +36,7 @@ internal sealed partial class Worker : IDisposable
         _shared = shared;
         Now = ReadClock();
         Times = new WorkerTimes(shared.Options);
-        Timers = new TimerWheel(Now);
+        Timers = new TimerWheel(Now, Due);
         Pool = new UpstreamPool(this);
         var seed = Random.Shared.Next();
         UpstreamSockets = new UpstreamSocket(shared.Options, seed);
@@ -78,6 +78,8 @@ internal sealed partial class Worker : IDisposable
     public UpstreamSocket UpstreamSockets { get; }
 
     public LoadBalancer Balancer { get; }
+
+    public DirectClusters Direct { get; } = new();
 
     public PolicyCache Policy { get; } = new();
 
@@ -215,12 +217,27 @@ internal sealed partial class Worker : IDisposable
         }
         catch (Exception e) when (handler is not WorkerMailbox)
         {
-            LogFailed(_shared.Log, e, handler.GetType().Name);
-            if (handler is DownstreamConnection connection)
-                connection.Abort(CloseReason.LocalReset);
-            else if (handler is UpstreamConnection { Owner: HttpExchange exchange })
-                exchange.Fail();
+            Failed(handler, e);
         }
+    }
+
+    /// <summary>The other top.</summary>
+    private void Due(IoHandler handler, long now)
+    {
+        try
+        {
+            handler.OnTimer(now);
+        }
+        catch (Exception e)
+        {
+            Failed(handler, e);
+        }
+    }
+
+    private void Failed(IoHandler handler, Exception e)
+    {
+        LogFailed(_shared.Log, e, handler.GetType().Name);
+        handler.Fail();
     }
 
     private bool Register(int fd, IoHandler handler, EpollFlags flags)

@@ -34,6 +34,11 @@ internal sealed class WorkerMailbox : IoHandler, IDisposable
         // A mailbox has no deadline.
     }
 
+    public override void Fail()
+    {
+        // Its work is the worker's own; what throws there ends the worker, and is not caught.
+    }
+
     /// <summary>By the worker's thread, at its end: what came too late still runs, so that nobody waits for ever.</summary>
     public void Close()
     {

@@ -9,6 +9,9 @@ namespace NodeMesh.Proxy.Upstream;
 internal interface IUpstreamOwner
 {
     void OnUpstream();
+
+    /// <summary>A defect of ours: close everything that belongs to it.</summary>
+    void Fail();
 }
 
 /// <summary>What makes two upstream connections interchangeable: the source the backend sees, and the backend.</summary>
@@ -94,6 +97,14 @@ internal sealed class UpstreamConnection(Worker worker) : Connection(worker)
             return;
         ConnectError = Errnos.TimedOut;
         Owner.OnUpstream();
+    }
+
+    public override void Fail()
+    {
+        if (Owner is { } owner)
+            owner.Fail();
+        else if (IsOpen)
+            Worker.Pool.Discard(this);
     }
 
     public void Close(bool reset)
