@@ -435,6 +435,9 @@ public static class ReasonText
         Reason.HelperFailed => "a kernel helper answered an error",
         _ => "unknown",
     };
+
+    /// <summary>The packet or connection was refused; the others passed, or are counted beside the verdict.</summary>
+    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket;
 }
 
 /// <summary>Tells this layout from every other: the name of the pin directory, and what objects are checked against before loading.</summary>

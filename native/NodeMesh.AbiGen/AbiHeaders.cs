@@ -4,7 +4,8 @@ using NodeMesh.Native.Bpf;
 namespace NodeMesh.AbiGen;
 
 /// <param name="Name">C name, NM_REASON_POLICY_DENIED.</param>
-internal sealed record ReasonText(string Name, long Value, string Text);
+/// <param name="IsDrop">The comment begins with "drop: ".</param>
+internal sealed record ReasonText(string Name, long Value, string Text, bool IsDrop);
 
 /// <summary>What the headers say and BTF does not: which types there ought to be, and the comments of the reasons.</summary>
 internal sealed partial class AbiHeaders
@@ -19,7 +20,7 @@ internal sealed partial class AbiHeaders
     [GeneratedRegex(@"^(?:struct|enum)\s+(nm_\w+)\s*\{", RegexOptions.Multiline)]
     private static partial Regex Definition();
 
-    [GeneratedRegex(@"^\s*(NM_REASON_\w+)\s*=\s*\d+,\s*/\*\s*(.*?)\s*\*/", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\s*(NM_REASON_\w+)\s*=\s*\d+,\s*/\*\s*(drop: )?(.*?)\s*\*/", RegexOptions.Multiline)]
     private static partial Regex ReasonLine();
 
     public static AbiHeaders Read(string directory) =>
@@ -38,7 +39,7 @@ internal sealed partial class AbiHeaders
     /// <exception cref="InvalidDataException">A reason without a comment, or a comment for no reason.</exception>
     public IReadOnlyList<ReasonText> ReasonTexts(BtfAbi abi)
     {
-        var texts = ReasonLine().Matches(_files["reason.h"]).ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
+        var texts = ReasonLine().Matches(_files["reason.h"]).ToDictionary(m => m.Groups[1].Value, m => (Text: m.Groups[3].Value, IsDrop: m.Groups[2].Success));
         var values = abi.Enums.Single(e => e.Name == ReasonEnum).Values.Where(v => v.Name != ReasonCount).ToArray();
 
         var odd = values.Where(v => !texts.ContainsKey(v.Name)).Select(v => v.Name)
@@ -46,6 +47,6 @@ internal sealed partial class AbiHeaders
             .ToArray();
         if (odd.Length > 0)
             throw new InvalidDataException($"reason.h and the object disagree about {string.Join(", ", odd)}");
-        return values.OrderBy(v => v.Value).Select(v => new ReasonText(v.Name, v.Value, texts[v.Name])).ToArray();
+        return values.OrderBy(v => v.Value).Select(v => new ReasonText(v.Name, v.Value, texts[v.Name].Text, texts[v.Name].IsDrop)).ToArray();
     }
 }

@@ -118,6 +118,8 @@ internal static class CSharpWriter
         WriteSwitch(text, "Label", "Such as policy_denied; \"unknown\" for a value this build does not know.", reasons, r => Names.Label(r.Name, ReasonPrefix));
         text.Append('\n');
         WriteSwitch(text, "Sentence", "The line of docs/reasons.md.", reasons, r => r.Text);
+        var drops = string.Join(" or ", reasons.Where(r => r.IsDrop).Select(r => "Reason." + Names.Pascal(r.Name[ReasonPrefix.Length..])));
+        text.Append(CultureInfo.InvariantCulture, $"\n    /// <summary>The packet or connection was refused; the others passed, or are counted beside the verdict.</summary>\n    public static bool IsDrop(Reason reason) => reason is {drops};\n");
         text.Append("}\n\n");
     }
 

@@ -14,12 +14,12 @@ internal static class ReasonsPage
             Why a packet or connection was counted. The label is the value of `reason` in metrics and flows. Written from
             `bpf/include/nm/abi/reason.h` by `make abi`; do not edit.
 
-            | value | label | meaning |
-            |---|---|---|
+            | value | label | refused | meaning |
+            |---|---|---|---|
 
             """);
         foreach (var reason in reasons)
-            text.Append(CultureInfo.InvariantCulture, $"| {reason.Value} | `{Names.Label(reason.Name, "NM_REASON_")}` | {reason.Text} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {reason.Value} | `{Names.Label(reason.Name, "NM_REASON_")}` | {(reason.IsDrop ? "yes" : "")} | {reason.Text} |\n");
         return text.ToString();
     }
 }

@@ -32,9 +32,9 @@ internal static class ApiMapping
                 Interface = e.Attachment.HostInterface ?? "",
                 Ifindex = (uint)(status?.Ifindex ?? 0),
                 State = status switch { null => "waiting for the data path", { Attached: true } => "enforced", { Problem.Length: > 0 } => status.Problem, _ => "not attached" },
-                Packets = Sum(rows.Where(r => !Reasons.IsDrop(r.Reason)), r => r.Packets),
-                Bytes = Sum(rows.Where(r => !Reasons.IsDrop(r.Reason)), r => r.Bytes),
-                DroppedPackets = Sum(rows.Where(r => Reasons.IsDrop(r.Reason)), r => r.Packets),
+                Packets = Sum(rows.Where(r => !ReasonText.IsDrop(r.Reason)), r => r.Packets),
+                Bytes = Sum(rows.Where(r => !ReasonText.IsDrop(r.Reason)), r => r.Bytes),
+                DroppedPackets = Sum(rows.Where(r => ReasonText.IsDrop(r.Reason)), r => r.Packets),
             };
             endpoint.Addresses.AddRange(e.Addresses.Select(a => a.ToString()));
             if (e.PolicySet != 0 && plan.Names.PolicySets.TryGetValue(e.PolicySet, out var policies))

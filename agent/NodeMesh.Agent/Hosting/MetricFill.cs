@@ -53,7 +53,7 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
             double packets = group.Sum(r => (double)r.Packets);
             page.Count(MetricCatalog.Packets, packets, reason, direction);
             page.Count(MetricCatalog.Bytes, group.Sum(r => (double)r.Bytes), reason, direction);
-            if (Reasons.IsDrop(group.Key.Reason))
+            if (ReasonText.IsDrop(group.Key.Reason))
                 page.Count(MetricCatalog.Drops, packets, reason, direction);
         }
 
@@ -86,9 +86,9 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
             var name = pods[group.Key.Ifindex];
             string[] labels = [name.Namespace, name.Name, Word(group.Key.Direction)];
             alive.Add(labels);
-            page.Count(MetricCatalog.PodPackets, group.Where(r => !Reasons.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
-            page.Count(MetricCatalog.PodBytes, group.Where(r => !Reasons.IsDrop(r.Reason)).Sum(r => (double)r.Bytes), labels);
-            page.Count(MetricCatalog.PodDrops, group.Where(r => Reasons.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
+            page.Count(MetricCatalog.PodPackets, group.Where(r => !ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
+            page.Count(MetricCatalog.PodBytes, group.Where(r => !ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Bytes), labels);
+            page.Count(MetricCatalog.PodDrops, group.Where(r => ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
         }
 
         page.Keep(MetricCatalog.PodPackets, alive);

@@ -2,28 +2,29 @@
 /*
  * Why a packet or connection was counted. One value is one metric label, one word in a flow and one line of
  * docs/reasons.md. Append only; the text after the name is that line.
+ * "drop: " before it: the packet or connection was refused. The others are counted as passed, or beside the verdict.
  */
 #pragma once
 
 enum nm_reason {
-	NM_REASON_FORWARDED = 0,           /* passed */
-	NM_REASON_HANDED_OVER = 1,         /* passed to the proxy */
-	NM_REASON_REPLY = 2,               /* passed as part of a tracked connection */
-	NM_REASON_TRANSLATED = 3,          /* a service address became a backend */
-	NM_REASON_POLICY_DENIED = 4,       /* an explicit Deny rule */
-	NM_REASON_DEFAULT_DENY = 5,        /* the direction is isolated and no rule allows */
-	NM_REASON_NO_POLICY = 6,           /* no policy rows for this endpoint yet: closed */
-	NM_REASON_L7_REQUIRED = 7,         /* needs HTTP policy but did not come through the proxy */
-	NM_REASON_NO_PROXY = 8,            /* needs the proxy and no listener is there */
-	NM_REASON_NO_BACKEND = 9,          /* service without a ready backend */
-	NM_REASON_NOT_TRANSLATED = 10,     /* service address seen on the packet path */
-	NM_REASON_RESERVED_PORT = 11,      /* a pod used a source port of the proxy toward a backend of the proxy */
-	NM_REASON_WRONG_ORIGIN = 12,       /* packet of one opener (pod, proxy) on a connection of the other */
-	NM_REASON_FRAGMENT = 13,           /* fragment of a flow that needs the proxy, or without its first fragment */
-	NM_REASON_TRUNCATED = 14,          /* headers shorter than they claim */
-	NM_REASON_UNSUPPORTED_PROTOCOL = 15, /* a protocol that isolation does not allow */
-	NM_REASON_MAP_FULL = 16,           /* a table had no room; the verdict still held */
-	NM_REASON_NO_SOCKET = 17,          /* for the proxy, but its socket is gone */
-	NM_REASON_HELPER_FAILED = 18,      /* a kernel helper answered an error */
+	NM_REASON_FORWARDED = 0,       /* passed */
+	NM_REASON_HANDED_OVER = 1,     /* passed to the proxy */
+	NM_REASON_REPLY = 2,	       /* passed as part of a tracked connection */
+	NM_REASON_TRANSLATED = 3,      /* a service address became a backend */
+	NM_REASON_POLICY_DENIED = 4,   /* drop: an explicit Deny rule */
+	NM_REASON_DEFAULT_DENY = 5,    /* drop: the direction is isolated and no rule allows */
+	NM_REASON_NO_POLICY = 6,       /* drop: no policy rows for this endpoint yet: closed */
+	NM_REASON_L7_REQUIRED = 7,     /* drop: needs HTTP policy but did not come through the proxy */
+	NM_REASON_NO_PROXY = 8,	       /* drop: needs the proxy and no listener is there */
+	NM_REASON_NO_BACKEND = 9,      /* drop: service without a ready backend */
+	NM_REASON_NOT_TRANSLATED = 10, /* drop: service address seen on the packet path */
+	NM_REASON_RESERVED_PORT = 11,  /* drop: a pod used a source port of the proxy toward a backend of the proxy */
+	NM_REASON_WRONG_ORIGIN = 12,   /* drop: packet of one opener (pod, proxy) on a connection of the other */
+	NM_REASON_FRAGMENT = 13,  /* drop: fragment of a flow that needs the proxy, or without its first fragment */
+	NM_REASON_TRUNCATED = 14, /* drop: headers shorter than they claim */
+	NM_REASON_UNSUPPORTED_PROTOCOL = 15, /* drop: a protocol that isolation does not allow */
+	NM_REASON_MAP_FULL = 16,	     /* a table had no room; the verdict still held */
+	NM_REASON_NO_SOCKET = 17,	     /* drop: for the proxy, but its socket is gone */
+	NM_REASON_HELPER_FAILED = 18,	     /* a kernel helper answered an error */
 	NM_REASON_COUNT,
 };
