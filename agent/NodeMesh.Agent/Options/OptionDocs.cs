@@ -26,9 +26,9 @@ internal static class OptionDocs
         var sizes = new MapSizes();
         foreach (var t in MapTables.All)
         {
-            var rows = t.Get(sizes);
+            var rows = t.Size(sizes);
             var memory = (rows * (double)t.RowBytes / (1 << 20)).ToString("0.0", CultureInfo.InvariantCulture);
-            page.Append($"| `{t.Name}` | {t.Holds} | {rows} | {t.RowBytes} | {memory} MiB | {(t.WhenLoaded ? "at start" : "as rows come")} |\n");
+            page.Append($"| `{t.Option}` | {t.Holds} | {rows} | {t.RowBytes} | {memory} MiB | {(t.Preallocated ? "at start" : "as rows come")} |\n");
         }
 
         page.Append("\n`counters` is kept per CPU: its memory is per CPU too.\n");

@@ -108,7 +108,7 @@ internal static class OptionParsers
         value = new MapSize(text[..equals], rows);
         if (MapTables.Find(value.Table) is not null)
             return true;
-        why = $"there is no table {value.Table}; there are {string.Join(", ", MapTables.All.Select(t => t.Name))}";
+        why = $"there is no table {value.Table}; there are {string.Join(", ", MapTables.All.Select(t => t.Option))}";
         return false;
     }
 }

@@ -2,12 +2,14 @@ namespace NodeMesh.Datapath.Tables;
 
 /// <param name="Name">Of the kernel map.</param>
 /// <param name="Option">What raises its size, as the operator writes it; empty when the size is fixed.</param>
+/// <param name="Holds">What its rows are, for people.</param>
 /// <param name="RowBytes">About what one row costs in kernel memory; for tables allocated whole, also when empty.</param>
 /// <param name="Preallocated">Takes its memory at load.</param>
-internal sealed record MapSpec(string Name, string Option, Func<MapSizes, uint> Size, int RowBytes, bool Preallocated);
+public sealed record MapSpec(
+    string Name, string Option, string Holds, Func<MapSizes, uint> Size, Func<MapSizes, uint, MapSizes> With, int RowBytes, bool Preallocated);
 
 /// <summary>Every kernel map. The agent's tables come first, in the order of writing (and, backwards, of removal).</summary>
-internal static class MapCatalog
+public static class MapCatalog
 {
     public const string Identity = "nm_identity";
     public const string Backend = "nm_backend";
@@ -25,20 +27,24 @@ internal static class MapCatalog
 
     public static readonly MapSpec[] All =
     [
-        new(Identity, "identities", s => s.Identities, 96, false),
-        new(Backend, "backends", s => s.Backends, 96, false),
-        new(Slot, "slots", s => s.Slots, 80, false),
-        new(Frontend, "frontends", s => s.Frontends, 96, false),
-        new(Class, "classes", s => s.Classes, 80, false),
-        new(Verdict, "verdicts", s => s.Verdicts, 96, false),
-        new(Endpoint, "endpoints", s => s.Endpoints, 80, false),
-        new(Pod, "pods", s => s.Pods, 96, false),
-        new(Epoch, "", _ => 1, 8, true),
-        new(Connection, "connections", s => s.Connections, 112, true),
-        new(Fragment, "fragments", s => s.Fragments, 104, true),
-        new(Counter, "counters", s => s.Counters, 80, true),
-        new(Reverse, "translations", s => s.Translations, 104, true),
+        new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
+        new(Backend, "backends", "backends of services", s => s.Backends, (s, n) => s with { Backends = n }, 96, false),
+        new(Slot, "slots", "places of backends in services", s => s.Slots, (s, n) => s with { Slots = n }, 80, false),
+        new(Frontend, "frontends", "service addresses and ports", s => s.Frontends, (s, n) => s with { Frontends = n }, 96, false),
+        new(Class, "classes", "peers told apart by policy sets", s => s.Classes, (s, n) => s with { Classes = n }, 80, false),
+        new(Verdict, "verdicts", "verdicts by class, protocol and port range", s => s.Verdicts, (s, n) => s with { Verdicts = n }, 96, false),
+        new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 80, false),
+        new(Pod, "pods", "addresses of pods of this node", s => s.Pods, (s, n) => s with { Pods = n }, 96, false),
+        new(Epoch, "", "the number of the policy in force", _ => 1, (s, _) => s, 8, true),
+        new(Connection, "connections", "tracked connections", s => s.Connections, (s, n) => s with { Connections = n }, 112, true),
+        new(Fragment, "fragments", "fragmented packets under way", s => s.Fragments, (s, n) => s with { Fragments = n }, 104, true),
+        new(Counter, "counters", "counters by pod, reason and direction", s => s.Counters, (s, n) => s with { Counters = n }, 80, true),
+        new(Reverse, "translations", "UDP sockets that talk to a service", s => s.Translations, (s, n) => s with { Translations = n }, 104, true),
     ];
 
+    /// <summary>Those whose size the operator may set.</summary>
+    public static IEnumerable<MapSpec> Sizable => All.Where(m => m.Option.Length > 0);
+
+    /// <summary>By the name of the kernel map.</summary>
     public static MapSpec Of(string name) => All.Single(m => m.Name == name);
 }

@@ -1,6 +1,6 @@
 using NodeMesh.Agent.Commands;
 using NodeMesh.Agent.Options;
-using NodeMesh.Datapath.Tables;
+using NodeMesh.Datapath;
 
 namespace NodeMesh.Unit.Tests.Agent;
 
@@ -28,9 +28,14 @@ public class DocsTests
         Assert.That(OptionTable.All.Where(o => o.Default.Length > 0).Select(o => o.Check(o.Default)), Is.All.Null);
 
     [Test]
-    public void Table_sizes_are_those_of_the_kernel_tables()
+    public void Each_table_size_sets_the_table_that_it_names()
     {
-        var wanted = MapCatalog.All.Where(m => m.Option.Length > 0).Select(m => (m.Option, m.RowBytes, m.Preallocated));
-        Assert.That(MapTables.All.Select(t => (t.Name, t.RowBytes, t.WhenLoaded)), Is.EquivalentTo(wanted));
+        var standard = new MapSizes();
+        foreach (var table in MapTables.All)
+        {
+            var larger = table.With(standard, 17);
+            Assert.That(MapTables.All.Where(t => t.Size(larger) != t.Size(standard)), Is.EqualTo(new[] { table }));
+            Assert.That(table.Size(larger), Is.EqualTo(17));
+        }
     }
 }
