@@ -20,12 +20,17 @@ public class AllocationTests
         for (var i = 0; i < 2_000; i++)
             Once();
 
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        for (var i = 0; i < Requests; i++)
-            Once();
-        var perRequest = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests;
+        // The whole process, test client and backend with it. What a request allocates shows in every round; tiering and what other tests left running
+        // do not.
+        var perRequest = double.MaxValue;
+        for (var round = 0; round < 3; round++)
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var i = 0; i < Requests; i++)
+                Once();
+            perRequest = Math.Min(perRequest, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
+        }
 
-        // The whole process, test client and backend with it; tiering may still allocate a little in the background.
         Assert.That(perRequest, Is.LessThan(1.0));
 
         void Once()
