@@ -18,7 +18,8 @@ internal static class DocsCommand
     {
         var verb = new Verb("docs", "Write docs/metrics.md, docs/options.md and docs/cli.md",
             new Example("nodemesh docs docs", "Write them"),
-            new Example("nodemesh docs --check docs", "Fail when one is stale")) { Hidden = true };
+            new Example("nodemesh docs --check docs", "Fail when one is stale"))
+        { Hidden = true };
         var directory = new Argument<string>("DIR") { Description = "Where the pages are" };
         var check = new Option<bool>("--check") { Description = "Write nothing" };
         verb.Arguments.Add(directory);
