@@ -14,12 +14,9 @@ internal sealed partial class HttpExchange
     {
         for (var i = 0; i < RoundsPerTurn; i++)
         {
-            if (!_conn.Flush())
-            {
-                if (_conn.Broken)
-                    _conn.Abort(CloseReason.DownstreamClosed);
+            // The head waits for the body that came with it: one write, one packet, one acknowledgement.
+            if (!BodyIsAtHand && !FlushOrAbort())
                 return false;
-            }
 
             var moved = _stage switch
             {
@@ -30,10 +27,24 @@ internal sealed partial class HttpExchange
             if (_stage is Stage.Done or Stage.Connecting or Stage.ResponsePaused)
                 return true;
             if (!moved)
+            {
+                _ = _conn.HasOutput && FlushOrAbort();
                 return false;
+            }
         }
 
         worker.Again(_conn);
+        return false;
+    }
+
+    private bool BodyIsAtHand => _stage == Stage.ResponseBody && !_dechunk && _up is { HasInput: true };
+
+    private bool FlushOrAbort()
+    {
+        if (_conn.Flush())
+            return true;
+        if (_conn.Broken)
+            _conn.Abort(CloseReason.DownstreamClosed);
         return false;
     }
 
@@ -184,7 +195,7 @@ internal sealed partial class HttpExchange
         else
         {
             if (!_conn.Flush())
-                return !_conn.Broken && false;
+                return false;
             n = _conn.Write(cleared);
         }
 

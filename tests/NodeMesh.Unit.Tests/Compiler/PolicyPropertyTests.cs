@@ -35,19 +35,19 @@ public sealed class PolicyPropertyTests
         {
             var subject = mesh.Workloads.First(w => w.Name == endpoint.Name);
             foreach (var direction in new[] { Direction.Ingress, Direction.Egress })
-            foreach (var peer in peers)
-            foreach (var protocol in new[] { Protocol.Tcp, Protocol.Udp })
-            foreach (var port in ports)
-            {
-                var verdict = PolicyJudge.Judge(plan.Proxy.Policy, endpoint.PolicySet, direction, peer.Identity, protocol, port, out var http);
-                foreach (var method in RandomMesh.Methods)
-                {
-                    var expected = plain.Judge(subject, direction, peer.Address, protocol, port, method);
-                    var actual = Actual(verdict, http, method);
-                    if (expected != actual)
-                        return $"{subject.Name} {direction} {peer.Address} {protocol} {port} {method}: expected {expected}, got {actual} ({verdict})";
-                }
-            }
+                foreach (var peer in peers)
+                    foreach (var protocol in new[] { Protocol.Tcp, Protocol.Udp })
+                        foreach (var port in ports)
+                        {
+                            var verdict = PolicyJudge.Judge(plan.Proxy.Policy, endpoint.PolicySet, direction, peer.Identity, protocol, port, out var http);
+                            foreach (var method in RandomMesh.Methods)
+                            {
+                                var expected = plain.Judge(subject, direction, peer.Address, protocol, port, method);
+                                var actual = Actual(verdict, http, method);
+                                if (expected != actual)
+                                    return $"{subject.Name} {direction} {peer.Address} {protocol} {port} {method}: expected {expected}, got {actual} ({verdict})";
+                            }
+                        }
         }
 
         return null;

@@ -18,7 +18,7 @@ NM_ABI_SIZE(nm_ct_key, 44);
 
 enum nm_ct_origin {
 	NM_CT_ORIGIN_DIRECT = 0, /* opened by the peer itself */
-	NM_CT_ORIGIN_PROXY = 1,  /* opened by the proxy on behalf of the peer */
+	NM_CT_ORIGIN_PROXY = 1,	 /* opened by the proxy on behalf of the peer */
 };
 
 enum nm_ct_flag {
@@ -31,9 +31,9 @@ enum nm_ct_flag {
 
 struct nm_ct_entry {
 	__u64 expires_ns; /* bpf_ktime_get_coarse_ns() */
-	__u32 epoch;      /* nm_epoch when last judged */
-	__u8 origin;      /* enum nm_ct_origin */
-	__u8 flags;       /* enum nm_ct_flag */
+	__u32 epoch;	  /* nm_epoch when last judged */
+	__u8 origin;	  /* enum nm_ct_origin */
+	__u8 flags;	  /* enum nm_ct_flag */
 	__u8 pad0[2];
 };
 NM_ABI_SIZE(nm_ct_entry, 16);
@@ -51,7 +51,7 @@ struct nm_fragment_key {
 NM_ABI_SIZE(nm_fragment_key, 44);
 
 struct nm_fragment_entry {
-	__u32 pass; /* 1: let later fragments pass */
+	__u32 pass;   /* 1: let later fragments pass */
 	__u32 reason; /* enum nm_reason */
 };
 NM_ABI_SIZE(nm_fragment_entry, 8);

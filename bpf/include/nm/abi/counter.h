@@ -7,7 +7,7 @@
 /* nm_counter, per CPU: packets of one endpoint (0: not at an endpoint) under one reason and direction. */
 struct nm_counter_key {
 	__u32 ifindex;
-	__u8 reason;    /* enum nm_reason */
+	__u8 reason;	/* enum nm_reason */
 	__u8 direction; /* enum nm_direction */
 	__u8 pad0[2];
 };

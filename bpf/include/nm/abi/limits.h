@@ -12,7 +12,7 @@ enum nm_limit {
 /* Values of the two mark bits below nm_config.mark_shift. The mask is 3 << mark_shift. */
 enum nm_mark {
 	NM_MARK_NONE = 0,
-	NM_MARK_DELIVER = 1,    /* packet is for a proxy socket: the routing rule delivers it locally */
+	NM_MARK_DELIVER = 1,	/* packet is for a proxy socket: the routing rule delivers it locally */
 	NM_MARK_DOWNSTREAM = 2, /* sent by a proxy socket that a client opened */
-	NM_MARK_UPSTREAM = 3,   /* sent by a proxy socket toward a backend, on behalf of a client */
+	NM_MARK_UPSTREAM = 3,	/* sent by a proxy socket toward a backend, on behalf of a client */
 };

@@ -54,7 +54,7 @@ enum nm_verdict_bits {
 enum nm_verdict {
 	NM_VERDICT_NONE = 0, /* no row: closed */
 	NM_VERDICT_ALLOW = 1,
-	NM_VERDICT_DENY = 2,         /* an explicit Deny rule */
+	NM_VERDICT_DENY = 2,	     /* an explicit Deny rule */
 	NM_VERDICT_DEFAULT_DENY = 3, /* isolated, and no rule allows */
 	NM_VERDICT_REDIRECT = 4,     /* the proxy decides by request */
 };
@@ -90,6 +90,7 @@ NM_ABI_SIZE(nm_pod_entry, 4);
 /* nm_epoch, one element: tracked connections judged under an older epoch are judged again. */
 struct nm_epoch_entry {
 	__u32 epoch;
-	__u32 applying; /* 1 while a policy change is being written; a restart that finds it finishes with a new epoch */
+	__u32 applying; /* 1 while a policy change is being written; a restart that finds it finishes with a new epoch
+			 */
 };
 NM_ABI_SIZE(nm_epoch_entry, 8);

@@ -16,9 +16,9 @@ enum nm_frontend_flag {
 };
 
 struct nm_frontend_entry {
-	__u32 service;  /* id in nm_slot_key */
+	__u32 service;	/* id in nm_slot_key */
 	__u32 backends; /* slots 0 .. backends-1 exist */
-	__u32 flags;    /* enum nm_frontend_flag */
+	__u32 flags;	/* enum nm_frontend_flag */
 };
 NM_ABI_SIZE(nm_frontend_entry, 12);
 
@@ -48,7 +48,7 @@ NM_ABI_SIZE(nm_backend_entry, 20);
 
 /* A socket's translation, so that getpeername(2) and recvmsg(2) show the service address. */
 struct nm_reverse_key {
-	__u64 cookie; /* socket cookie */
+	__u64 cookie;	     /* socket cookie */
 	struct nm_addr addr; /* backend */
 	__be16 port_be;
 	__u8 proto;
