@@ -116,6 +116,13 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 	/* Open already, with the proxy: its entry was evicted, and what policy wants now is no longer the question. */
 	if (tcp && !syn && reason == NM_REASON_FORWARDED && nm_socket_find(skb, &g->p.t) == NM_SOCKET_OPEN)
 		reason = NM_REASON_HANDED_OVER;
+	/* Who opened what is already running cannot be told: so either may have, and both must be allowed. */
+	if (tcp && !syn && reason == NM_REASON_FORWARDED) {
+		reason = nm_judge_opener(g, 0);
+		if (!nm_reason_passes(reason))
+			return reason;
+		reason = NM_REASON_FORWARDED;
+	}
 	if (reason == NM_REASON_HANDED_OVER) {
 		flags |= NM_CT_HANDED_OVER;
 		reason = nm_hand_over(skb, &g->p);
@@ -198,11 +205,21 @@ nm_inline __u32 nm_track_to_pod(
 
 nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool proxied)
 {
-	__u32 reason;
+	__u32 reason, opened;
 
 	if (skb->ingress_ifindex == g->ifindex)
 		return NM_REASON_FORWARDED;
 	reason = nm_ingress_decide(g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+	/* As in nm_open_from_pod: a connection that the pod opened, and may not have any more, must not come back as
+	 * the peer's. */
+	if (g->p.t.proto == IPPROTO_TCP && !nm_packet_is_syn(&g->p) && !proxied && nm_reason_passes(reason)) {
+		struct nm_tuple opener;
+
+		nm_tuple_reverse(&opener, &g->p.t);
+		opened = nm_egress_decide(g->ep, g->ifindex, &opener);
+		if (!nm_reason_passes(opened) && opened != NM_REASON_TO_NODE)
+			return opened;
+	}
 	if (nm_reason_passes(reason)) {
 		nm_ct_key_from(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
 		nm_ct_create(&g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT, nm_ct_flags_from(&g->p, 0),
