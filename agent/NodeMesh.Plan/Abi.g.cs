@@ -19,6 +19,26 @@ public partial record struct Addr
     public uint W3;
 }
 
+/// <summary>struct nm_affinity_entry, 16 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+public partial record struct AffinityEntry
+{
+    public ulong UsedNs;
+    public uint Backend;
+    private byte _pad0_0;
+    private byte _pad0_1;
+    private byte _pad0_2;
+    private byte _pad0_3;
+}
+
+/// <summary>struct nm_affinity_key, 20 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 20)]
+public partial record struct AffinityKey
+{
+    public Addr Client;
+    public uint Service;
+}
+
 /// <summary>struct nm_backend_entry, 20 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 20)]
 public partial record struct BackendEntry
@@ -166,13 +186,16 @@ public partial record struct FragmentKey
     private byte _pad0_1;
 }
 
-/// <summary>struct nm_frontend_entry, 12 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 12)]
+/// <summary>struct nm_frontend_entry, 32 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
 public partial record struct FrontendEntry
 {
     public uint Service;
-    public uint Backends;
     public uint Flags;
+    public Group Inside;
+    public Group Outside;
+    public uint AffinityS;
+    public uint Ranges;
 }
 
 /// <summary>struct nm_frontend_key, 20 bytes.</summary>
@@ -183,6 +206,14 @@ public partial record struct FrontendKey
     public Be16 PortBe;
     public byte Proto;
     private byte _pad0;
+}
+
+/// <summary>struct nm_group, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct Group
+{
+    public uint Id;
+    public uint Slots;
 }
 
 /// <summary>struct nm_identity_entry, 8 bytes.</summary>
@@ -199,6 +230,21 @@ public partial record struct IdentityKey
 {
     public uint PrefixBits;
     public Addr Addr;
+}
+
+/// <summary>struct nm_member_entry, 4 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+public partial record struct MemberEntry
+{
+    public uint Present;
+}
+
+/// <summary>struct nm_member_key, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct MemberKey
+{
+    public uint Group;
+    public uint Backend;
 }
 
 /// <summary>struct nm_pod_entry, 4 bytes.</summary>
@@ -251,8 +297,24 @@ public partial record struct SlotEntry
 [StructLayout(LayoutKind.Sequential, Size = 8)]
 public partial record struct SlotKey
 {
-    public uint Service;
+    public uint Group;
     public uint Slot;
+}
+
+/// <summary>struct nm_source_range_entry, 4 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+public partial record struct SourceRangeEntry
+{
+    public uint Allow;
+}
+
+/// <summary>struct nm_source_range_key, 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+public partial record struct SourceRangeKey
+{
+    public uint PrefixBits;
+    public uint Ranges;
+    public Addr Addr;
 }
 
 /// <summary>struct nm_verdict_entry, 4 bytes.</summary>
@@ -304,6 +366,14 @@ public enum Direction : uint
 public enum FrontendFlag : uint
 {
     L7 = 1,
+    Affinity = 2,
+    Maglev = 4,
+    Ranges = 8,
+    KeepSource = 16,
+    DropInside = 32,
+    DropOutside = 64,
+    NodePort = 128,
+    OnNode = 256,
 }
 
 /// <summary>enum nm_identity_flag.</summary>
@@ -444,12 +514,14 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "2d24edd6a2f46dd8";
+    public const string Value = "d83749b378838ee6";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
     {
         ["nm_addr"] = "8c1a39edc9114b09",
+        ["nm_affinity_entry"] = "ef50ba466ab379ea",
+        ["nm_affinity_key"] = "1944a51fdc29a803",
         ["nm_backend_entry"] = "d3e6f61469f1a674",
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
@@ -464,16 +536,21 @@ public static class AbiHash
         ["nm_epoch_entry"] = "c1c9fd765ba1cf2d",
         ["nm_fragment_entry"] = "24ea904bcefa035f",
         ["nm_fragment_key"] = "5063d96af986e6b0",
-        ["nm_frontend_entry"] = "db88c09c4ab9739e",
+        ["nm_frontend_entry"] = "848d43cddc38e58e",
         ["nm_frontend_key"] = "aed5fa2306496d72",
+        ["nm_group"] = "b50bf8679a9a18a0",
         ["nm_identity_entry"] = "f4db51f429633b13",
         ["nm_identity_key"] = "58974a605828edeb",
+        ["nm_member_entry"] = "650260f90b61a539",
+        ["nm_member_key"] = "9c2f9a038245677d",
         ["nm_pod_entry"] = "65d842d0b30313ea",
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",
         ["nm_reverse_key"] = "59f1e9844dd27ad1",
         ["nm_slot_entry"] = "b6eb9c63a4c7db71",
-        ["nm_slot_key"] = "d61b3989e5268371",
+        ["nm_slot_key"] = "0c6ab0c213f12599",
+        ["nm_source_range_entry"] = "5c8ca47a3edfd7e3",
+        ["nm_source_range_key"] = "24f544a7f588665c",
         ["nm_verdict_entry"] = "48ae7765bf7761a7",
         ["nm_verdict_key"] = "76277df729757f0e",
     }.ToFrozenDictionary();

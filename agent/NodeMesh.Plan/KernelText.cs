@@ -116,10 +116,10 @@ internal static class KernelText
     {
         var name = plan.Names.Services.GetValueOrDefault(entry.Service) ?? $"service {entry.Service}";
         var flags = (entry.Flags & (uint)FrontendFlag.L7) != 0 ? " [through the proxy]" : "";
-        yield return $"{name} at {ProxyText.AddressAndPort(key.Addr.ToIpAddr(), key.PortBe.ToHost())}{flags}{(entry.Backends == 0 ? ": no backend" : "")}";
-        for (var slot = 0u; slot < entry.Backends; slot++)
+        yield return $"{name} at {ProxyText.AddressAndPort(key.Addr.ToIpAddr(), key.PortBe.ToHost())}{flags}{(entry.Inside.Slots == 0 ? ": no backend" : "")}";
+        for (var slot = 0u; slot < entry.Inside.Slots; slot++)
         {
-            var id = plan.Kernel.Slots[new SlotKey { Service = entry.Service, Slot = slot }].Backend;
+            var id = plan.Kernel.Slots[new SlotKey { Group = entry.Inside.Id, Slot = slot }].Backend;
             var backend = plan.Kernel.Backends[new BackendKey { Backend = id }];
             yield return $"  {ProxyText.AddressAndPort(backend.Addr.ToIpAddr(), backend.PortBe.ToHost())}";
         }

@@ -20,16 +20,16 @@ enum nm_redirect {
 	NM_REDIRECT_REFUSE = 2,	 /* no backend */
 };
 
-nm_inline const struct nm_backend_entry *nm_backend_pick(const struct nm_frontend_entry *frontend, __u32 random)
+nm_inline const struct nm_backend_entry *nm_backend_pick(const struct nm_group *group, __u32 random)
 {
-	struct nm_slot_key slot_key = {.service = frontend->service};
+	struct nm_slot_key slot_key = {.group = group->id};
 	struct nm_backend_key backend_key;
 	const struct nm_slot_entry *slot;
-	__u32 backends = frontend->backends;
+	__u32 slots = group->slots;
 
-	if (backends == 0)
+	if (slots == 0)
 		return NULL;
-	slot_key.slot = random % backends;
+	slot_key.slot = random % slots;
 	slot = bpf_map_lookup_elem(&nm_slot, &slot_key);
 	if (!slot)
 		return NULL;
@@ -63,7 +63,7 @@ nm_inline __u32 nm_redirect_decide(struct nm_connect *c)
 	if (!frontend || ((frontend->flags & NM_FRONTEND_L7) && !c->on_node))
 		return NM_REDIRECT_LEAVE;
 
-	backend = nm_backend_pick(frontend, c->random);
+	backend = nm_backend_pick(&frontend->inside, c->random);
 	if (!backend || (c->v4_only && !nm_addr_is_v4(&backend->addr)))
 		return NM_REDIRECT_REFUSE;
 

@@ -22,7 +22,7 @@ nm_inline void nm_ask(struct nm_connect *c, __be32 v4)
 nm_inline void nm_service(__u32 backends, __u32 flags)
 {
 	struct nm_frontend_key key = {.port_be = PORT, .proto = IPPROTO_TCP};
-	struct nm_frontend_entry entry = {.service = 7, .backends = backends, .flags = flags};
+	struct nm_frontend_entry entry = {.service = 7, .inside = {.id = 7, .slots = backends}, .flags = flags};
 
 	nm_addr_from_v4(&key.addr, VIP);
 	bpf_map_update_elem(&nm_frontend, &key, &entry, BPF_ANY);
@@ -30,7 +30,7 @@ nm_inline void nm_service(__u32 backends, __u32 flags)
 
 nm_inline void nm_slot_to(__u32 slot, __u32 backend)
 {
-	struct nm_slot_key key = {.service = 7, .slot = slot};
+	struct nm_slot_key key = {.group = 7, .slot = slot};
 	struct nm_slot_entry entry = {.backend = backend};
 
 	bpf_map_update_elem(&nm_slot, &key, &entry, BPF_ANY);

@@ -23,10 +23,11 @@ internal static class ServiceStage
         {
             var isL7 = draft.Port.Protocol == Protocol.Tcp && attachments.Of(draft.PortName).Length > 0;
             var service = services[draft.IdText];
+            var group = new Group { Id = service, Slots = (uint)draft.Backends.Length };
             plan.ServiceNames[service] = draft.Name;
             plan.Frontends.Add(
                 new FrontendKey { Addr = Addr.From(draft.Address), PortBe = Be(draft.Port.Port), Proto = (byte)draft.Port.Protocol },
-                new FrontendEntry { Service = service, Backends = (uint)draft.Backends.Length, Flags = isL7 ? (uint)FrontendFlag.L7 : 0 });
+                new FrontendEntry { Service = service, Inside = group, Outside = group, Flags = isL7 ? (uint)FrontendFlag.L7 : 0 });
             for (var slot = 0; slot < draft.Backends.Length; slot++)
             {
                 var backend = draft.Backends[slot];
@@ -36,7 +37,7 @@ internal static class ServiceStage
                     plan.Backends.Add(new BackendKey { Backend = id }, new BackendEntry { Addr = Addr.From(backend.Address), PortBe = Be(backend.Port), Proto = (byte)backend.Protocol });
                 }
 
-                plan.Slots[new SlotKey { Service = service, Slot = (uint)slot }] = new SlotEntry { Backend = id };
+                plan.Slots[new SlotKey { Group = service, Slot = (uint)slot }] = new SlotEntry { Backend = id };
             }
 
             if (isL7)

@@ -71,8 +71,8 @@ internal sealed class KernelTables : IDisposable
         _backends.Upsert(tally);
 
         _slots.Upsert(tally, (_, slot) => _backends.Missing.Contains(new BackendKey { Backend = slot.Backend }));
-        var brokenServices = _slots.Missing.Select(k => k.Service).ToHashSet();
-        _frontends.Upsert(tally, (_, frontend) => brokenServices.Contains(frontend.Service));
+        var brokenGroups = _slots.Missing.Select(k => k.Group).ToHashSet();
+        _frontends.Upsert(tally, (_, frontend) => brokenGroups.Contains(frontend.Inside.Id) || brokenGroups.Contains(frontend.Outside.Id));
 
         // An identity that is missing makes its peers strangers, to whom another rule may apply: no new rules until it is there.
         var strangers = _identities.Missing.Count > 0;
@@ -93,8 +93,8 @@ internal sealed class KernelTables : IDisposable
         _classes.Remove(tally, (key, _) => setsInUse.Contains(key.Set) && _endpoints.Missing.Count > 0);
 
         _frontends.Remove(tally);
-        var servicesInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.Select(f => f.Service).ToHashSet();
-        _slots.Remove(tally, (key, _) => servicesInUse.Contains(key.Service));
+        var groupsInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.SelectMany(f => new[] { f.Inside.Id, f.Outside.Id }).ToHashSet();
+        _slots.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
         var backendsInUse = _slots.Desired.Count == _slots.Mirror.Count && _slots.Missing.Count == 0
             ? []
             : _slots.Mirror.Values.Select(s => s.Backend).ToHashSet();

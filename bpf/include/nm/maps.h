@@ -26,8 +26,14 @@ NM_MAP(nm_identity, BPF_MAP_TYPE_LPM_TRIE, nm_identity_key, nm_identity_entry, 6
 /* Backends by number, so that many services and slots share one row. */
 NM_MAP(nm_backend, BPF_MAP_TYPE_HASH, nm_backend_key, nm_backend_entry, 65536, BPF_F_NO_PREALLOC);
 
-/* A service's slots, one of which is taken at random; a heavier backend has more of them. */
+/* A group's slots, one of which is taken at random, or by hash when they are a Maglev table. */
 NM_MAP(nm_slot, BPF_MAP_TYPE_HASH, nm_slot_key, nm_slot_entry, 262144, BPF_F_NO_PREALLOC);
+
+/* Which backends a group has, where a client's last one must be known to serve still. */
+NM_MAP(nm_member, BPF_MAP_TYPE_HASH, nm_member_key, nm_member_entry, 65536, BPF_F_NO_PREALLOC);
+
+/* Who may come in from outside, for services that say so. */
+NM_MAP(nm_source_range, BPF_MAP_TYPE_LPM_TRIE, nm_source_range_key, nm_source_range_entry, 16384, BPF_F_NO_PREALLOC);
 
 /* Service address, port and protocol to the service. */
 NM_MAP(nm_frontend, BPF_MAP_TYPE_HASH, nm_frontend_key, nm_frontend_entry, 65536, BPF_F_NO_PREALLOC);
@@ -63,3 +69,6 @@ NM_MAP(nm_counter, BPF_MAP_TYPE_PERCPU_HASH, nm_counter_key, nm_counter_entry, 1
 
 /* From a socket and its backend to the service address that the program asked for. */
 NM_MAP(nm_reverse, BPF_MAP_TYPE_LRU_HASH, nm_reverse_key, nm_reverse_entry, 65536, 0);
+
+/* The backend that a client of a service with affinity had last. */
+NM_MAP(nm_affinity, BPF_MAP_TYPE_LRU_HASH, nm_affinity_key, nm_affinity_entry, 65536, 0);

@@ -422,10 +422,10 @@ public sealed class DatapathReconcilerTests
             Backends = Range(backends).ToImmutableDictionary(
                 i => new BackendKey { Backend = i },
                 i => new BackendEntry { Addr = Addr.From(IpAddr.Parse($"10.244.1.{i + 1}")), PortBe = Be16.FromHost(8080), Proto = 6 }),
-            Slots = Range(backends).ToImmutableDictionary(i => new SlotKey { Service = 1, Slot = i }, i => new SlotEntry { Backend = i }),
+            Slots = Range(backends).ToImmutableDictionary(i => new SlotKey { Group = 1, Slot = i }, i => new SlotEntry { Backend = i }),
             Frontends = backends == 0
                 ? ImmutableDictionary<FrontendKey, FrontendEntry>.Empty
-                : ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(service, new FrontendEntry { Service = 1, Backends = (uint)backends }),
+                : ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(service, new FrontendEntry { Service = 1, Inside = new Group { Id = 1, Slots = (uint)backends } }),
             Verdicts = Range(verdicts).ToImmutableDictionary(
                 i => VerdictRows.Key(7, i, Direction.Ingress, 96, 6, 80), _ => new VerdictEntry { Verdict = (uint)Verdict.Allow }),
             Endpoints = [.. pods.Select(p => new EndpointPlan(

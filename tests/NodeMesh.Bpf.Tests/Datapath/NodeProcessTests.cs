@@ -60,7 +60,7 @@ public sealed class NodeProcessTests
         var key = new FrontendKey { Addr = Addr.From(IpAddr.Parse(Vip)), PortBe = Be16.FromHost(80), Proto = 6 };
         var kernel = KernelPlan.Empty with
         {
-            Frontends = ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(key, new FrontendEntry { Service = 1, Backends = (uint)backends, Flags = (uint)FrontendFlag.L7 }),
+            Frontends = ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(key, new FrontendEntry { Service = 1, Inside = new Group { Id = 1, Slots = (uint)backends }, Flags = (uint)FrontendFlag.L7 }),
         };
         if (backends > 0)
         {
@@ -68,7 +68,7 @@ public sealed class NodeProcessTests
             {
                 Backends = ImmutableDictionary<BackendKey, BackendEntry>.Empty.Add(
                     new BackendKey { Backend = 1 }, new BackendEntry { Addr = Addr.From(IpAddr.Parse(Backend)), PortBe = Be16.FromHost(8080), Proto = 6 }),
-                Slots = ImmutableDictionary<SlotKey, SlotEntry>.Empty.Add(new SlotKey { Service = 1 }, new SlotEntry { Backend = 1 }),
+                Slots = ImmutableDictionary<SlotKey, SlotEntry>.Empty.Add(new SlotKey { Group = 1 }, new SlotEntry { Backend = 1 }),
             };
         }
 
