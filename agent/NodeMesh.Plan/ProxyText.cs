@@ -87,12 +87,16 @@ internal static class ProxyText
         parts.AddRange(action.RequestHeaders.Select(h => $"request {HeaderText(h)}"));
         parts.AddRange(action.ResponseHeaders.Select(h => $"response {HeaderText(h)}"));
         parts.AddRange(action.Targets.Select(t => TargetText(t)));
+        if (action.Targets.Length == 0)
+            return string.Join(", ", parts);
         if (action.Timeout is { } timeout)
-            parts.Add($"within {timeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s");
+            parts.Add(action.TimeoutCoversResponse ? $"within {Seconds(timeout)}" : $"answer begins within {Seconds(timeout)} (default)");
         if (action.BackendTimeout is { } backend)
-            parts.Add($"each try {backend.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s");
+            parts.Add($"each try {Seconds(backend)}");
         return string.Join(", ", parts);
     }
+
+    private static string Seconds(TimeSpan time) => $"{time.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
 
     private static string TargetText(RouteTargetPlan target)
     {
