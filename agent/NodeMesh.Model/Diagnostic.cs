@@ -19,6 +19,7 @@ public sealed record Diagnostic(
         var where = Location is { } l ? $"{l}: " : "";
         var field = FieldPath.Length == 0 ? "" : $" {FieldPath}:";
         var then = Consequence.Length == 0 ? "" : $" ({Consequence})";
-        return $"{where}{Severity.ToString().ToLowerInvariant()}: {Object}:{field} {Message}{then} [{Code}]";
+        var subject = Object.ToString() is { Length: > 0 } name ? $" {name}:" : "";
+        return $"{where}{Severity.ToString().ToLowerInvariant()}:{subject}{field} {Message}{then} [{Code}]";
     }
 }

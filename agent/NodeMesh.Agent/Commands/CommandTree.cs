@@ -40,7 +40,9 @@ internal static class CommandTree
         var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output ?? Console.Out, Error = error ?? Console.Error };
         if (parse.Action is not ParseErrorAction)
             return await parse.InvokeAsync(configuration).ConfigureAwait(false);
-        foreach (var problem in parse.Errors)
+
+        // With a verb that there is not, that a verb is missing is no news.
+        foreach (var problem in parse.Errors.Where(e => parse.UnmatchedTokens.Count == 0 || parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
             await configuration.Error.WriteLineAsync($"nodemesh: {problem.Message}").ConfigureAwait(false);
         await configuration.Error.WriteLineAsync($"Try: {Path(parse.CommandResult.Command)} --help").ConfigureAwait(false);
         return (int)ExitCode.Usage;

@@ -35,7 +35,7 @@ internal static class FileCommands
             {
                 foreach (var d in diagnostics)
                     to.WriteLine(d);
-                to.WriteLine($"{diagnostics.Count(d => d.Severity == Severity.Error)} errors, {diagnostics.Count(d => d.Severity == Severity.Warning)} warnings");
+                to.WriteLine(Tables.Counts(diagnostics.Count(d => d.Severity == Severity.Error), diagnostics.Count(d => d.Severity == Severity.Warning)));
             }
 
             return diagnostics.Any(d => d.Severity == Severity.Error) ? ExitCode.InvalidInput : ExitCode.Ok;
@@ -80,7 +80,8 @@ internal static class FileCommands
         }
     }
 
+    /// <exception cref="FileNotFoundException">Neither a directory nor a file.</exception>
     private static IEnumerable<string> Expand(string name) => Directory.Exists(name)
         ? Directory.EnumerateFiles(name, "*", SearchOption.AllDirectories).Where(f => s_extensions.Contains(Path.GetExtension(f), StringComparer.Ordinal)).Order(StringComparer.Ordinal)
-        : [name];
+        : name == "-" || File.Exists(name) ? [name] : throw new FileNotFoundException($"{name}: there is no such file or directory");
 }

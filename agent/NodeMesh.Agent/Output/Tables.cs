@@ -16,7 +16,7 @@ internal static class Tables
             .Row("addresses", string.Join(", ", s.NodeAddresses))
             .Row("objects", string.Create(CultureInfo.InvariantCulture,
                 $"{s.Counts.Endpoints} local pods, {s.Counts.Services} services, {s.Counts.Policies} policies, {s.Counts.Routes} routes, {s.Counts.Gateways} gateways"))
-            .Row("diagnostics", string.Create(CultureInfo.InvariantCulture, $"{s.Counts.Errors} errors, {s.Counts.Warnings} warnings"))
+            .Row("diagnostics", Counts(s.Counts.Errors, s.Counts.Warnings))
             .Row("data path", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.AttachMode}, enforces revision {s.DataPath.EnforcedRevision}{behind}, pinned at {s.DataPath.PinPath}"))
             .Row("kernel writes", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.Writes} rows in {s.DataPath.Reconciles} rounds, {s.DataPath.Errors} refused"))
             .Row("proxy", string.Create(CultureInfo.InvariantCulture,
@@ -85,6 +85,10 @@ internal static class Tables
         var verdict = result.Able ? $"This node can run the agent (programs attach by {result.AttachMode})." : "This node cannot run the agent: see MISSING above.";
         return $"{table}\n{verdict}\n";
     }
+
+    /// <summary>"1 error, 2 warnings".</summary>
+    public static string Counts(long errors, long warnings) => string.Create(CultureInfo.InvariantCulture,
+        $"{errors} {(errors == 1 ? "error" : "errors")}, {warnings} {(warnings == 1 ? "warning" : "warnings")}");
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

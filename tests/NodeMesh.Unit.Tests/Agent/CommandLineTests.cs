@@ -36,6 +36,11 @@ public class CommandLineTests
         Assert.That(error, Does.Contain("--help"));
     }
 
+    [TestCase("nodemesh: Unrecognized command or argument 'bogus'.", "bogus")]
+    [TestCase("nodemesh: --output xml: table or json expected", "check", "-o", "xml")]
+    public async Task A_wrong_word_is_named_and_nothing_else(string line, params string[] args) =>
+        Assert.That((await RunAsync(args)).Error.Split('\n')[..^1], Is.EqualTo(new[] { line, $"Try: nodemesh{(args.Length > 1 ? " check" : "")} --help" }));
+
     [Test]
     public async Task No_agent_is_an_exit_code_of_its_own()
     {
@@ -85,7 +90,7 @@ public class CommandLineTests
             await File.WriteAllTextAsync(file, "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, bogus: 1}\nspec: {x: [}\n");
             var (code, output, _) = await RunAsync("validate", file);
             Assert.That(code, Is.EqualTo((int)ExitCode.InvalidInput));
-            Assert.That(output, Does.Contain(file + ":").And.Contain("1 errors"));
+            Assert.That(output, Does.Contain(file + ":").And.Contain("1 error, 0 warnings"));
         }
         finally
         {
@@ -98,7 +103,7 @@ public class CommandLineTests
     {
         var (code, _, error) = await RunAsync("plan", "/nonexistent.yaml");
         Assert.That(code, Is.EqualTo((int)ExitCode.InvalidInput));
-        Assert.That(error, Does.Contain("/nonexistent.yaml"));
+        Assert.That(error.Trim(), Is.EqualTo("nodemesh plan: /nonexistent.yaml: there is no such file or directory"));
     }
 
     [Test]
