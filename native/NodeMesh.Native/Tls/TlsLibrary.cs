@@ -8,7 +8,7 @@ public static class TlsLibrary
     private const int SigPipe = 13;
     private const int SigIgnore = 1;
 
-    private static readonly Lazy<string?> Problem = new(Find);
+    private static readonly Lazy<string?> Problem = new(Load);
 
     /// <summary>Null when libssl and libcrypto 3 are there; else one sentence with the cure.</summary>
     public static string? Missing => Problem.Value;
@@ -20,13 +20,22 @@ public static class TlsLibrary
             throw new TlsException(problem);
     }
 
-    private static string? Find()
+    /// <summary>One sentence about the first of these libraries that cannot be loaded; null when all can.</summary>
+    internal static string? MissingOf(params ReadOnlySpan<string> names)
     {
-        foreach (var name in (ReadOnlySpan<string>)["libcrypto.so.3", "libssl.so.3"])
+        foreach (var name in names)
         {
             if (!NativeLibrary.TryLoad(name, out _))
                 return $"TLS needs OpenSSL 3, but {name} cannot be loaded. Cure: apt-get install libssl3";
         }
+
+        return null;
+    }
+
+    private static string? Load()
+    {
+        if (MissingOf("libcrypto.so.3", "libssl.so.3") is { } missing)
+            return missing;
 
         // libssl writes with write(2), so a peer that is gone raises SIGPIPE. The runtime ignores it, but only from where it sets up its
         // own signals; said here, it holds in every kind of host.
