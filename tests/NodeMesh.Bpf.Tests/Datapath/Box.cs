@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NodeMesh.Datapath;
 
 namespace NodeMesh.Bpf.Tests.Datapath;
 
@@ -34,6 +35,9 @@ internal sealed class Box : IDisposable
     public string Cgroup { get; }
 
     public string Host { get; }
+
+    /// <summary>A data path that stays in this box.</summary>
+    public DatapathOptions Options => new() { BpffsPath = Bpffs, CgroupPath = Cgroup, RunDirectory = RunDirectory };
 
     public string AddNamespace(string suffix)
     {

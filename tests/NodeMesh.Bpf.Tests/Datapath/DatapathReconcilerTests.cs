@@ -20,7 +20,7 @@ public sealed class DatapathReconcilerTests
     [TearDown]
     public void TearDown() => _box.Dispose();
 
-    private DatapathOptions Options => new() { BpffsPath = _box.Bpffs, CgroupPath = _box.Cgroup, RunDirectory = _box.RunDirectory };
+    private DatapathOptions Options => _box.Options;
 
     [Test]
     public void A_plan_is_written_once_and_the_second_round_writes_nothing()

@@ -95,6 +95,24 @@ public sealed class NetlinkTests
     }
 
     [Test]
+    public void Watch_says_when_the_kernel_had_to_drop_notices_and_goes_on()
+    {
+        using var box = new Box();
+        using var watch = box.InHost(() => new LinkWatch());
+        Box.Sh($"ip -n {box.Host} link add d0 type veth peer name d1");
+        Box.Sh($"for i in $(seq 600); do echo link set d0 mtu $((1000 + i)); done | ip -n {box.Host} -batch -");
+
+        Assert.That(watch.Wait(TimeSpan.FromSeconds(5)));
+        Assert.That(watch.Drain().Lost, "more notices than the socket holds");
+        Assert.That(watch.Drain().Any, Is.False);
+
+        Box.Sh($"ip -n {box.Host} link set d0 up");
+        Assert.That(watch.Wait(TimeSpan.FromSeconds(5)), "the next notice comes as before");
+        var changes = watch.Drain();
+        Assert.That((changes.Links.Count > 0, changes.Lost), Is.EqualTo((true, false)));
+    }
+
+    [Test]
     public void Namespaces_have_different_cookies_and_the_caller_stays_where_it_was()
     {
         using var box = new Box();

@@ -22,7 +22,7 @@ public sealed class NodeProcessTests
     [TearDown]
     public void TearDown() => _box.Dispose();
 
-    private DatapathOptions Options => new() { BpffsPath = _box.Bpffs, CgroupPath = _box.Cgroup, RunDirectory = _box.RunDirectory };
+    private DatapathOptions Options => _box.Options;
 
     [Test]
     public void A_process_of_the_node_reaches_a_backend_of_a_service_for_the_proxy()

@@ -1,0 +1,94 @@
+using NodeMesh.Datapath;
+using NodeMesh.Model;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Native.Netlink;
+using NodeMesh.Plan;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Bpf.Tests.Datapath;
+
+/// <summary>An agent whose tables are laid out otherwise left its pins in a folder of another name; here the folder of this build, renamed.</summary>
+public sealed class UpgradeTests
+{
+    private Box _box = null!;
+    private string _ours = null!;
+    private string _others = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _box = new Box();
+        _ours = $"{_box.Bpffs}/nodemesh/{AbiHash.Value}";
+        _others = $"{_box.Bpffs}/nodemesh/0123456789abcdef";
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            using (var old = DatapathReconciler.Start(Options, Images.Built))
+                Assert.That(old.Reconcile(Plan, removals: true).IsConverged);
+            Directory.Move(_ours, _others);
+        });
+    }
+
+    [TearDown]
+    public void TearDown() => _box.Dispose();
+
+    private DatapathOptions Options => _box.Options;
+
+    private MeshPlan Plan => MeshPlan.Empty with
+    {
+        Revision = 1,
+        Kernel = KernelPlan.Empty with
+        {
+            Endpoints = [new EndpointPlan(new ObjectName("default", "a"), new Attachment(_box.Tag + "a", ""), [IpAddr.Parse("10.244.0.2")], 300, 0)],
+        },
+    };
+
+    [Test]
+    public void The_old_programs_enforce_until_the_new_ones_do_and_then_go()
+    {
+        _box.InHost(() =>
+        {
+            var old = AtPod();
+            Assert.That(old, Has.Length.EqualTo(2));
+
+            using var next = DatapathReconciler.Start(Options, Images.Built);
+            Assert.That(AtPod(), Is.EqualTo(old), "a start by itself takes nothing away");
+
+            Assert.That(next.Reconcile(Plan, removals: false).Endpoints.Single().Attached);
+            Assert.That(old, Is.SubsetOf(AtPod()), "as long as a source may still name more, both stand");
+
+            var report = next.Reconcile(Plan, removals: true);
+            Assert.That(report.Problems, Has.Some.Contains("took over from").And.Some.Contains(_others));
+            Assert.That(Directory.Exists(_others), Is.False);
+            Assert.That(report.Endpoints.Single().Attached);
+            Assert.That(AtPod(), Has.Length.EqualTo(2));
+            Assert.That(AtPod(), Has.None.AnyOf(old), "the new agent's alone");
+
+            Assert.That(next.Reconcile(Plan, removals: true).Problems, Is.Empty, "told once");
+        });
+    }
+
+    [Test]
+    public void Cleanup_takes_the_pins_of_every_layout()
+    {
+        _box.InHost(() =>
+        {
+            using (var next = DatapathReconciler.Start(Options, Images.Built))
+                next.Reconcile(Plan, removals: false);
+            Assert.That(AtPod(), Has.Length.EqualTo(4));
+
+            Cleaner.Run(Options);
+
+            Assert.That(AtPod(), Is.Empty);
+            Assert.That(Directory.GetFileSystemEntries(_box.Bpffs), Is.Empty);
+        });
+    }
+
+    /// <summary>Kernel ids of the links at the pod's interface, both directions.</summary>
+    private static uint[] AtPod()
+    {
+        using var netlink = new NetlinkSocket();
+        var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == "va").Ifindex;
+        return [.. BpfHook.QueryTcx(ifindex, AttachType.TcxIngress).Concat(BpfHook.QueryTcx(ifindex, AttachType.TcxEgress)).Select(p => p.LinkId)];
+    }
+}
