@@ -17,6 +17,7 @@ internal enum ExitCode
     SecondAgent = 15,
     BadOptions = 16,
     BpfRejected = 17,
+    NoOpenSsl = 18,
 }
 
 internal static class ExitCodes
@@ -37,6 +38,7 @@ internal static class ExitCodes
         (ExitCode.SecondAgent, "agent: another agent runs on this node"),
         (ExitCode.BadOptions, "agent: an option has a value that cannot be"),
         (ExitCode.BpfRejected, "agent: the BPF programs could not be compiled, do not fit this agent, or were refused by the kernel"),
+        (ExitCode.NoOpenSsl, "agent, validate, plan: OpenSSL 3 is not on this machine"),
     ];
 }
 

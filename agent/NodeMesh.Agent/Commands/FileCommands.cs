@@ -1,5 +1,6 @@
 using System.CommandLine;
 using NodeMesh.Agent.Api;
+using NodeMesh.Agent.Hosting;
 using NodeMesh.Agent.Options;
 using NodeMesh.Agent.Output;
 using NodeMesh.Compiler;
@@ -70,6 +71,7 @@ internal static class FileCommands
 
     private static List<(string Path, string Text)> ReadFiles(string[] names)
     {
+        NodeChecks.RequireOpenSsl();
         try
         {
             return [.. names.SelectMany(Expand).Distinct(StringComparer.Ordinal).Select(p => (p, p == "-" ? Console.In.ReadToEnd() : File.ReadAllText(p)))];

@@ -13,6 +13,7 @@ internal static class NodeChecks
     /// <exception cref="CommandFailure">With the exit code of the first thing that is not so.</exception>
     public static void Require(AgentOptions options)
     {
+        RequireOpenSsl();
         foreach (var feature in KernelProbe.Run(options.Datapath).Where(f => f is { Required: true, Ok: false }).OrderBy(f => f.Name == "privilege" ? 0 : 1))
             throw new CommandFailure(CodeOf(feature), $"{feature.Name}: {feature.Detail}; without it {feature.Lost}. Cure: {feature.Cure}");
 
@@ -23,14 +24,22 @@ internal static class NodeChecks
         RequireFree(options.Surface.MetricsAddress, "--metrics-address");
     }
 
-    /// <summary>What this machine has besides its kernel; the agent starts without them.</summary>
+    /// <summary>The runtime's hashes and certificates are OpenSSL's: without it, the first of them aborts the process.</summary>
+    /// <exception cref="CommandFailure">NoOpenSsl.</exception>
+    public static void RequireOpenSsl()
+    {
+        if (TlsLibrary.Missing is { } problem)
+            throw new CommandFailure(ExitCode.NoOpenSsl, problem);
+    }
+
+    /// <summary>What this machine has besides its kernel.</summary>
     public static IReadOnlyList<KernelFeature> Programs()
     {
         var clang = BpfImageSource.FindClang();
         return
         [
-            new("openssl", TlsLibrary.Missing is null, false, TlsLibrary.Missing is null ? "libssl.so.3, libcrypto.so.3" : "not to be loaded",
-                "HTTPS listeners of gateways stay closed", "apt-get install libssl3"),
+            new("openssl", TlsLibrary.Missing is null, true, TlsLibrary.Missing is null ? "libssl.so.3, libcrypto.so.3" : "not to be loaded",
+                "the agent does not start", "apt-get install libssl3"),
             new("clang", clang is not null, false, clang ?? "not in PATH", "--bpf-compile; the programs in this binary need none", "apt-get install clang-19, or name one with --clang"),
         ];
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace NodeMesh.Native.Tls;
 
-/// <summary>OpenSSL as a dependency of the running agent, not of its binary: looked for when the first gateway needs it.</summary>
+/// <summary>OpenSSL as a dependency of the running agent, not of its binary. The runtime uses it too, for hashes and certificates.</summary>
 public static class TlsLibrary
 {
     private const int SigPipe = 13;
@@ -26,7 +26,7 @@ public static class TlsLibrary
         foreach (var name in names)
         {
             if (!NativeLibrary.TryLoad(name, out _))
-                return $"TLS needs OpenSSL 3, but {name} cannot be loaded. Cure: apt-get install libssl3";
+                return $"NodeMesh needs OpenSSL 3, but {name} cannot be loaded. Cure: apt-get install libssl3";
         }
 
         return null;

@@ -27,7 +27,7 @@ public sealed class ServiceUnitTests
         Assert.That(codes, Is.EqualTo(new[]
         {
             ExitCode.Usage, ExitCode.NotPrivileged, ExitCode.KernelUnsupported, ExitCode.NoBpffs, ExitCode.NoCgroup2, ExitCode.SecondAgent, ExitCode.BadOptions,
-            ExitCode.BpfRejected,
+            ExitCode.BpfRejected, ExitCode.NoOpenSsl,
         }));
     }
 
