@@ -14,23 +14,12 @@ public sealed class BodyTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
-        var server = _box.AddPod("server", labels: "app: server");
+        _client = _box.AddPod("client");
+        var server = _box.AddPod("server");
         _files = Path.Combine(_box.WorkDir, "files");
-        Directory.CreateDirectory(_files);
-        File.WriteAllText(Path.Combine(_files, "nginx.conf"), $$"""
-            daemon off; user root; pid {{_files}}/pid; error_log stderr warn;
-            events { worker_connections 64; }
-            http {
-              access_log off; client_max_body_size 0; client_body_temp_path {{_files}}/tmp;
-              proxy_temp_path {{_files}}; fastcgi_temp_path {{_files}}; uwsgi_temp_path {{_files}}; scgi_temp_path {{_files}};
-              server { listen 80; root {{_files}}; dav_methods PUT; create_full_put_path on; }
-            }
-            """);
-        server.Netns.Start("nginx", "-p", _files, "-c", Path.Combine(_files, "nginx.conf"));
+        server.Netns.StartNginx(_files, $"  server {{ listen 80; root {_files}; dav_methods PUT; create_full_put_path on; }}");
         _box.WriteConfig("svc.yaml", Manifests.Service("files", "app: server", "10.96.0.10", "http:80:80"));
-        _box.WriteConfig("route.yaml", Manifests.Route("files", "files", "- backendRefs: [ { name: files, port: 80 } ]"));
+        _box.WriteConfig("route.yaml", Manifests.Route("files", "files", "files", 80));
         _agent = _box.StartAgent().MustBeReady();
         Eventually.True(() => _client.Netns.Curl("http://10.96.0.10/nginx.conf").Status == 200, "the file server answers");
     }

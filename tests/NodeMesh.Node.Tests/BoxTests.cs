@@ -10,8 +10,7 @@ public sealed class BoxTests
     {
         using var box = new NodeBox();
         var a = box.AddPod("a");
-        var b = box.AddPod("b");
-        b.StartNginx("b");
+        var b = box.AddServer("b");
 
         Assert.Multiple(() =>
         {
@@ -29,7 +28,7 @@ public sealed class BoxTests
         using (var box = new NodeBox())
         {
             (id, cgroup, work) = (box.Id, box.Cgroup, box.WorkDir);
-            box.AddPod("a").StartNginx("a");
+            box.AddServer("a");
         }
 
         Assert.Multiple(() =>

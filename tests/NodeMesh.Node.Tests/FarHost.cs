@@ -30,20 +30,8 @@ internal sealed class FarHost
     }
 
     /// <summary>An nginx that takes uploads.</summary>
-    public void StartSink()
-    {
-        var dir = Path.Combine(_box.WorkDir, "nginx-far");
-        Directory.CreateDirectory(dir);
-        File.WriteAllText(Path.Combine(dir, "nginx.conf"), $$"""
-            daemon off; user root; pid {{dir}}/pid; error_log stderr warn;
-            events { worker_connections 64; }
-            http {
-              access_log off; client_max_body_size 0; client_body_temp_path {{dir}};
-              proxy_temp_path {{dir}}; fastcgi_temp_path {{dir}}; uwsgi_temp_path {{dir}}; scgi_temp_path {{dir}};
-              server { listen 80; location / { return 200 "far\n"; } location /upload { client_body_in_file_only clean; proxy_pass http://127.0.0.1:81; } }
-              server { listen 127.0.0.1:81; location / { return 200 "got it\n"; } }
-            }
-            """);
-        _box.InNamespace(_netns).Start("nginx", "-p", dir, "-c", Path.Combine(dir, "nginx.conf"));
-    }
+    public void StartSink() => _box.InNamespace(_netns).StartNginx(Path.Combine(_box.WorkDir, "nginx-far"), """
+          server { listen 80; location / { return 200 "far\n"; } location /upload { client_body_in_file_only clean; proxy_pass http://127.0.0.1:81; } }
+          server { listen 127.0.0.1:81; location / { return 200 "got it\n"; } }
+        """);
 }

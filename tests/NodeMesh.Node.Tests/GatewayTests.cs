@@ -8,54 +8,35 @@ public sealed class GatewayTests
     private NodeBox _box = null!;
     private Certificates _certificates = null!;
     private string _trust = null!;
+    private string _wildTrust = null!;
     private AgentProcess _agent = null!;
 
     [OneTimeSetUp]
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _box.AddPod("web", labels: "app: web").StartNginx("web");
+        _box.AddServer("web");
         _certificates = new Certificates(_box.WorkDir);
         _trust = _certificates.Make("www", "www.example.com");
-        _certificates.Make("wild", "*.shop.example.com");
-        _box.WriteConfig("secret-www.yaml", _certificates.Secret("www", "www"));
+        _wildTrust = _certificates.Make("wild", "*.shop.example.com");
         _certificates.Make("swap", "www.example.com");
-        _box.WriteConfig("secret-swap.yaml", _certificates.Secret("swap", "swap"));
-        _box.WriteConfig("secret-wild.yaml", _certificates.Secret("wild", "wild"));
+        foreach (var name in new[] { "www", "wild", "swap" })
+            _box.WriteConfig($"secret-{name}.yaml", _certificates.Secret(name, name));
         _box.WriteConfig("svc.yaml", Manifests.Service("web", "app: web", "10.96.0.10", "http:80:80"));
-        _box.WriteConfig("gateway.yaml", """
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: GatewayClass
-            metadata: { name: nodemesh }
-            spec: { controllerName: nodemesh.io/gateway-controller }
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: Gateway
-            metadata: { name: edge, namespace: default }
-            spec:
-              gatewayClassName: nodemesh
-              listeners:
-              - { name: http, protocol: HTTP, port: 8080 }
-              - { name: www, protocol: HTTPS, port: 8443, hostname: www.example.com, tls: { certificateRefs: [ { name: www } ] } }
-              - { name: any, protocol: HTTPS, port: 8444, tls: { certificateRefs: [ { name: swap } ] } }
-              - { name: wild, protocol: HTTPS, port: 8443, hostname: "*.shop.example.com", tls: { certificateRefs: [ { name: wild } ] } }
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: HTTPRoute
-            metadata: { name: edge, namespace: default }
-            spec:
-              parentRefs: [ { name: edge } ]
-              rules: [ { backendRefs: [ { name: web, port: 80 } ] } ]
-            """);
+        _box.WriteConfig("gateway.yaml", Manifests.Gateway("edge", """
+            - { name: http, protocol: HTTP, port: 8080 }
+            - { name: www, protocol: HTTPS, port: 8443, hostname: www.example.com, tls: { certificateRefs: [ { name: www } ] } }
+            - { name: any, protocol: HTTPS, port: 8444, tls: { certificateRefs: [ { name: swap } ] } }
+            - { name: wild, protocol: HTTPS, port: 8443, hostname: "*.shop.example.com", tls: { certificateRefs: [ { name: wild } ] } }
+            """, "web", 80));
         _agent = _box.StartAgent("--access-log", "text").MustBeReady();
     }
 
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
 
-    private HttpAnswer Https(string host, params string[] more) =>
-        _box.Outside.Curl($"https://{host}:8443/hello", ["--resolve", $"{host}:8443:{NodeBox.NodeAddress}", "--cacert", _trust, .. more]);
+    private HttpAnswer Https(string host, string path, string trust, params string[] more) =>
+        _box.Outside.Curl($"https://{host}:8443{path}", ["--resolve", $"{host}:8443:{NodeBox.NodeAddress}", "--cacert", trust, .. more]);
 
     [Test]
     public void Plain_http_from_outside_is_routed_over_both_families()
@@ -68,22 +49,21 @@ public sealed class GatewayTests
     [TestCase("--tlsv1.3", "--tls-max", "1.3")]
     public void Tls_is_ended_and_the_request_routed_over_both_versions(string a, string b, string c)
     {
-        var answer = Https("www.example.com", a, b, c);
+        var answer = Https("www.example.com", "/hello", _trust, a, b, c);
         Assert.That(answer.Body, Does.StartWith("web GET /hello"), answer.Errors);
     }
 
     [Test]
     public void The_client_is_told_to_the_backend()
     {
-        var answer = _box.Outside.Curl("https://www.example.com:8443/headers", "--resolve", $"www.example.com:8443:{NodeBox.NodeAddress}", "--cacert", _trust);
+        var answer = Https("www.example.com", "/headers", _trust);
         Assert.That(answer.Body, Does.Contain($"xff={NodeBox.OutsideAddress} ").And.Contain("proto=https"));
     }
 
     [Test]
     public void A_wildcard_name_gets_its_own_certificate()
     {
-        var answer = _box.Outside.Curl("https://one.shop.example.com:8443/", "--resolve", $"one.shop.example.com:8443:{NodeBox.NodeAddress}",
-            "--cacert", Path.Combine(_box.WorkDir, "wild.crt"));
+        var answer = Https("one.shop.example.com", "/", _wildTrust);
         Assert.That(answer.Status, Is.EqualTo(200), answer.Errors);
     }
 
@@ -109,7 +89,7 @@ public sealed class GatewayTests
     public void A_client_that_stalls_in_the_handshake_harms_nobody()
     {
         using var stalled = _box.Outside.Start("socat", "-u", $"TCP:{NodeBox.NodeAddress}:8443", "STDOUT");
-        Assert.That(Https("www.example.com").Status, Is.EqualTo(200));
+        Assert.That(Https("www.example.com", "/hello", _trust).Status, Is.EqualTo(200));
     }
 
     [Test]

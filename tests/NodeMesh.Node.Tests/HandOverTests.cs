@@ -14,12 +14,10 @@ public sealed class HandOverTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
-        _server = _box.AddPod("server", labels: "app: server");
-        _server.StartNginx("server");
+        _client = _box.AddPod("client");
+        _server = _box.AddServer("server");
         _box.WriteConfig("svc.yaml", Manifests.Service("web", "app: server", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
-        _box.WriteConfig("route.yaml", Manifests.Route("web", "web", "- backendRefs: [ { name: web, port: 80 } ]"));
+        _box.WriteConfig("route.yaml", Manifests.Route("web", "web", "web", 80));
         _agent = _box.StartAgent().MustBeReady();
     }
 
@@ -93,7 +91,7 @@ public sealed class HandOverTests
             ports: [ { name: http, port: 80, protocol: TCP } ]
             endpoints: [ { addresses: [ "{{FarHost.Address}}" ] } ]
             """);
-        _box.WriteConfig("far-route.yaml", Manifests.Route("far", "far", "- backendRefs: [ { name: far, port: 80 } ]"));
+        _box.WriteConfig("far-route.yaml", Manifests.Route("far", "far", "far", 80));
         Eventually.True(() => _client.Netns.Curl("http://10.96.0.70/").Status == 200, "the far backend answers small requests");
 
         var upload = _client.Netns.Curl("http://10.96.0.70/upload", "-X", "POST", "--data-binary", "@/proc/self/exe", "-H", "Expect:", "-m", "5");
@@ -125,9 +123,9 @@ public sealed class HandOverTests
     [Test]
     public void A_server_that_speaks_first_is_not_stalled_and_other_bytes_pass_untouched()
     {
-        _server.Netns.Start("socat", "TCP-LISTEN:2525,fork,reuseaddr", "SYSTEM:echo 220 ready; cat");
+        _server.Netns.StartServer(2525, "socat", "TCP-LISTEN:2525,fork,reuseaddr", "SYSTEM:echo 220 ready; cat");
         _box.WriteConfig("smtp.yaml", Manifests.Service("smtp", "app: server", "10.96.0.25", "any:25:2525"));
-        _box.WriteConfig("smtp-route.yaml", Manifests.Route("smtp", "smtp", "- backendRefs: [ { name: smtp, port: 25 } ]"));
+        _box.WriteConfig("smtp-route.yaml", Manifests.Route("smtp", "smtp", "smtp", 25));
         Eventually.True(() => _agent.Cli("services").Output.Contains("10.96.0.25", StringComparison.Ordinal), "the service is known");
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var answer = _client.Netns.Script("(sleep 0.3; echo HELO me; sleep 0.3) | socat -t 1 - TCP:10.96.0.25:25");

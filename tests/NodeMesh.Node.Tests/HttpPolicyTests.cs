@@ -14,19 +14,24 @@ public sealed class HttpPolicyTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
-        _server = _box.AddPod("server", labels: "app: server");
-        _server.StartNginx("server");
-        _server.StartNginx("plain", 81);
+        (_client, _server) = AddPods(_box);
         _box.WriteConfig("svc.yaml", Manifests.Service("server", "app: server", "10.96.0.10", "http:80:80 plain:81:81", vip6: "fd00:96::10"));
-        _box.WriteConfig("policy.yaml", Manifests.AllowMethods("read-only", "app: server", "GET, HEAD", 80));
-        _box.WriteConfig("policy2.yaml", Manifests.AllowIngress("plain", "app: server", "app: client", 81));
         _agent = _box.StartAgent("--access-log", "text").MustBeReady();
     }
 
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
+
+    /// <summary>A client, and a server whose port 80 has request rules and whose port 81 has none.</summary>
+    private static (PodBox Client, PodBox Server) AddPods(NodeBox box)
+    {
+        var client = box.AddPod("client");
+        var server = box.AddServer("server");
+        server.StartNginx("plain", 81);
+        box.WriteConfig("policy.yaml", Manifests.AllowMethods("read-only", "app: server", "GET, HEAD", 80));
+        box.WriteConfig("policy2.yaml", Manifests.AllowIngress("plain", "app: server", "app: client", 81));
+        return (client, server);
+    }
 
     [TestCase("10.96.0.10")]
     [TestCase("[fd00:96::10]")]
@@ -67,13 +72,7 @@ public sealed class HttpPolicyTests
     public void Without_the_agent_what_needs_the_proxy_is_refused_and_all_else_goes_on()
     {
         using var box = new NodeBox();
-        box.AddNamespace("default");
-        var client = box.AddPod("client", labels: "app: client");
-        var server = box.AddPod("server", labels: "app: server");
-        server.StartNginx("server");
-        server.StartNginx("plain", 81);
-        box.WriteConfig("policy.yaml", Manifests.AllowMethods("read-only", "app: server", "GET", 80));
-        box.WriteConfig("policy2.yaml", Manifests.AllowIngress("plain", "app: server", "app: client", 81));
+        var (client, server) = AddPods(box);
         var agent = box.StartAgent().MustBeReady();
         Assert.That(client.Netns.Curl($"http://{server.Address}/").Status, Is.EqualTo(200));
 

@@ -13,10 +13,8 @@ public sealed class LifecycleTests
     public void MakeNode()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
-        _server = _box.AddPod("server", labels: "app: server");
-        _server.StartNginx("server");
+        _client = _box.AddPod("client");
+        _server = _box.AddServer("server");
         _box.WriteConfig("svc.yaml", Manifests.Service("web", "app: server", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
         _box.WriteConfig("policy.yaml", Manifests.AllowIngress("clients", "app: server", "app: client", 80));
     }
@@ -48,7 +46,7 @@ public sealed class LifecycleTests
     [Test]
     public void Sigterm_finishes_requests_and_leaves_the_kernel_side_in_force()
     {
-        _box.WriteConfig("route.yaml", Manifests.Route("web", "web", "- backendRefs: [ { name: web, port: 80 } ]"));
+        _box.WriteConfig("route.yaml", Manifests.Route("web", "web", "web", 80));
         var agent = _box.StartAgent().MustBeReady();
         Assert.That(_client.Netns.Curl("http://10.96.0.10/").Status, Is.EqualTo(200));
 
@@ -78,8 +76,7 @@ public sealed class LifecycleTests
     [Test]
     public void A_port_in_use_is_refused_with_its_number()
     {
-        using var squatter = _box.Node.Start("socat", "TCP4-LISTEN:15001,bind=127.0.0.1", "STDOUT");
-        Eventually.True(() => _box.Node.Run("sh", "-c", "ss -Hltn sport = :15001 | grep -q .").ExitCode == 0, "the port is taken");
+        using var squatter = _box.Node.StartServer(15001, "socat", "TCP4-LISTEN:15001,bind=127.0.0.1", "STDOUT");
         using var agent = _box.StartAgent();
         Assert.That(agent.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
         Assert.That(agent.ExitCode, Is.EqualTo(14), agent.Log);
@@ -94,6 +91,15 @@ public sealed class LifecycleTests
         Assert.That(agent.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
         Assert.That(agent.ExitCode, Is.EqualTo(code), agent.Log);
         Assert.That(agent.Log, Does.Contain("mount -t"), "the cure");
+    }
+
+    [Test]
+    public void Without_openssl_the_agent_says_what_to_install()
+    {
+        using var agent = _box.StartAgentWithout("libssl.so.3");
+        Assert.That(agent.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(agent.ExitCode, Is.EqualTo(18), agent.Log);
+        Assert.That(agent.Log.Trim(), Is.EqualTo("nodemesh agent: NodeMesh needs OpenSSL 3, but libssl.so.3 cannot be loaded. Cure: apt-get install libssl3"));
     }
 
     [Test]
@@ -116,8 +122,7 @@ public sealed class LifecycleTests
     public void A_pod_that_comes_and_goes_is_attached_and_forgotten()
     {
         using var agent = _box.StartAgent().MustBeReady();
-        var late = _box.AddPod("late", labels: "app: server");
-        late.StartNginx("late");
+        var late = _box.AddServer("late", labels: "app: server");
         Eventually.True(() => _box.Outside.Curl($"http://{late.Address}/", "-m", "0.3").Status == 0, "the late pod is under policy");
         Assert.That(agent.Cli("endpoints").Output, Does.Contain("late"));
 

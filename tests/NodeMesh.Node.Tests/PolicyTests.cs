@@ -15,11 +15,9 @@ public sealed class PolicyTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _friend = _box.AddPod("friend", labels: "app: friend");
-        _stranger = _box.AddPod("stranger", labels: "app: stranger");
-        _server = _box.AddPod("server", labels: "app: server");
-        _server.StartNginx("server");
+        _friend = _box.AddPod("friend");
+        _stranger = _box.AddPod("stranger");
+        _server = _box.AddServer("server");
         _agent = _box.StartAgent().MustBeReady();
     }
 
@@ -87,8 +85,7 @@ public sealed class PolicyTests
     [Test]
     public void A_live_connection_that_is_denied_now_is_cut()
     {
-        _server.Netns.Start("socat", "TCP-LISTEN:7000,fork,reuseaddr", "EXEC:cat");
-        Thread.Sleep(100);
+        _server.Netns.StartServer(7000, "socat", "TCP-LISTEN:7000,fork,reuseaddr", "EXEC:cat");
         var client = _friend.Netns.Start("sh", "-c",
             $"(while :; do echo tick; sleep 0.05; done) | socat -T 2 - TCP:{_server.Address}:7000");
         Eventually.True(() => client.Output.Contains("tick", StringComparison.Ordinal), "the echo runs");
@@ -110,7 +107,7 @@ public sealed class PolicyTests
     [Test]
     public void Udp_and_icmp_are_judged_too()
     {
-        _server.Netns.Start("socat", "UDP4-RECVFROM:5353,fork,reuseaddr", "EXEC:cat");
+        _server.Netns.StartServer(5353, "socat", "UDP4-RECVFROM:5353,fork,reuseaddr", "EXEC:cat");
         Assert.That(_friend.Netns.Run(["socat", "-t", "1", "-", $"UDP4:{_server.Address}:5353"], input: "hello").Output, Does.Contain("hello"));
         _box.WriteConfig("p.yaml", Manifests.DefaultDeny("Ingress"));
         Eventually.True(() => _friend.Netns.Run("ping", "-c1", "-W1", _server.Address).ExitCode != 0, "ping is refused");

@@ -31,18 +31,16 @@ public sealed class RouteTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
-        _one = _box.AddPod("one", labels: "app: web, version: v1");
-        _one.StartNginx("one");
-        _box.AddPod("two", labels: "app: web, version: v2").StartNginx("two");
+        _client = _box.AddPod("client");
+        _one = _box.AddServer("one", labels: "app: web, version: v1");
+        _box.AddServer("two", labels: "app: web, version: v2");
         _box.WriteConfig("web.yaml", Manifests.Service("web", "app: web", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
         _box.WriteConfig("v1.yaml", Manifests.Service("v1", "version: v1", "10.96.0.11", "http:80:80", vip6: "fd00:96::11"));
         _box.WriteConfig("v2.yaml", Manifests.Service("v2", "version: v2", "10.96.0.12", "http:80:80", vip6: "fd00:96::12"));
         _box.WriteConfig("empty.yaml", Manifests.Service("empty", "app: nobody", "10.96.0.13", "http:80:80"));
         _box.WriteConfig("self.yaml", Manifests.Service("self", "app: client", "10.96.0.14", "http:80:80", vip6: "fd00:96::14"));
         _box.WriteConfig("route.yaml", Manifests.Route("routes", "web", Rules));
-        _box.WriteConfig("route-self.yaml", Manifests.Route("self", "self", "- backendRefs: [ { name: self, port: 80 } ]"));
+        _box.WriteConfig("route-self.yaml", Manifests.Route("self", "self", "self", 80));
         _agent = _box.StartAgent("--access-log", "text").MustBeReady();
     }
 
@@ -123,11 +121,11 @@ public sealed class RouteTests
     public void A_changed_route_is_visible_in_the_next_requests_and_traffic_never_fails()
     {
         _box.WriteConfig("v3.yaml", Manifests.Service("live", "version: v1", "10.96.0.20", "http:80:80"));
-        _box.WriteConfig("route-live.yaml", Manifests.Route("live", "live", "- backendRefs: [ { name: v1, port: 80 } ]"));
+        _box.WriteConfig("route-live.yaml", Manifests.Route("live", "live", "v1", 80));
         Eventually.True(() => _client.Netns.Curl("http://10.96.0.20/").Body.StartsWith("one", StringComparison.Ordinal), "first version");
         using var load = _client.Netns.Start("wrk", "-t1", "-c8", "-d3", "http://10.96.0.20/");
         Thread.Sleep(500);
-        _box.WriteConfig("route-live.yaml", Manifests.Route("live", "live", "- backendRefs: [ { name: v2, port: 80 } ]"));
+        _box.WriteConfig("route-live.yaml", Manifests.Route("live", "live", "v2", 80));
         Eventually.True(() => _client.Netns.Curl("http://10.96.0.20/").Body.StartsWith("two", StringComparison.Ordinal), "second version");
         Assert.That(load.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
         Load.MustBeClean(load.Output);

@@ -14,15 +14,14 @@ public sealed class ServiceTests
     public void StartMesh()
     {
         _box = new NodeBox();
-        _box.AddNamespace("default");
-        _client = _box.AddPod("client", labels: "app: client");
+        _client = _box.AddPod("client");
         var v1 = _box.AddPod("web-1", labels: "app: web");
         var v2 = _box.AddPod("web-2", labels: "app: web");
         v1.StartNginx("one");
         v2.StartNginx("two");
-        var dns = _box.AddPod("dns", labels: "app: dns");
-        dns.Netns.Start("socat", "UDP4-RECVFROM:53,fork,reuseaddr", "EXEC:cat");
-        dns.Netns.Start("socat", "UDP6-RECVFROM:53,fork,reuseaddr,ipv6only=1", "EXEC:cat");
+        var dns = _box.AddPod("dns");
+        dns.Netns.StartServer(53, "socat", "UDP4-RECVFROM:53,fork,reuseaddr", "EXEC:cat");
+        dns.Netns.StartServer(53, "socat", "UDP6-RECVFROM:53,fork,reuseaddr,ipv6only=1", "EXEC:cat");
         _box.WriteConfig("web.yaml", Manifests.Service("web", "app: web", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
         _box.WriteConfig("dns.yaml", Manifests.Service("dns", "app: dns", "10.96.0.53", "dns:53:53:UDP", vip6: "fd00:96::53"));
         _box.WriteConfig("none.yaml", Manifests.Service("none", "app: nobody", "10.96.0.99", "http:80:80 dns:53:53:UDP", vip6: "fd00:96::99"));

@@ -6,12 +6,13 @@ public sealed class AgentProcess : IDisposable
     private readonly NodeBox _box;
     private readonly ChildProcess _process;
 
-    internal AgentProcess(NodeBox box, IEnumerable<string> more)
+    /// <param name="before">A command that becomes the agent's, with the agent's own as its arguments.</param>
+    internal AgentProcess(NodeBox box, IEnumerable<string> before, IEnumerable<string> more)
     {
         _box = box;
         _process = new ChildProcess(box.Enter(box.Node.Name,
         [
-            RepoRoot.AgentBinary, "agent", "--config-dir", box.ConfigDir, "--node-name", NodeBox.NodeName, "--run-dir", box.RunDir, "--bpffs", box.Bpffs,
+            .. before, RepoRoot.AgentBinary, "agent", "--config-dir", box.ConfigDir, "--node-name", NodeBox.NodeName, "--run-dir", box.RunDir, "--bpffs", box.Bpffs,
             "--cgroup", box.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,
         ]));
     }

@@ -8,6 +8,7 @@ public sealed class ChildProcess : IDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly CountdownEvent _open = new(2);
 
     internal ChildProcess(ProcessStartInfo info)
     {
@@ -60,10 +61,17 @@ public sealed class ChildProcess : IDisposable
     {
         if (!_process.HasExited)
             Shell.Run("kill", ["-TERM", Pid.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        return _process.WaitForExit(timeout);
+        return WaitForExit(timeout);
     }
 
-    public bool WaitForExit(TimeSpan timeout) => _process.WaitForExit(timeout);
+    /// <summary>Waits for the end and for what was printed before it; for the latter not long, since a child of its own may hold the streams.</summary>
+    public bool WaitForExit(TimeSpan timeout)
+    {
+        if (!_process.WaitForExit(timeout))
+            return false;
+        _open.Wait(TimeSpan.FromSeconds(1));
+        return true;
+    }
 
     public void Dispose()
     {
@@ -74,7 +82,11 @@ public sealed class ChildProcess : IDisposable
     private void Keep(string? line)
     {
         if (line is null)
+        {
+            _open.Signal();
             return;
+        }
+
         lock (_output)
             _output.Append(line).Append('\n');
     }

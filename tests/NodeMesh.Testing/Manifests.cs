@@ -68,5 +68,37 @@ public static class Manifests
         {{Indent(rules, "  ")}}
         """;
 
+    /// <summary>An HTTPRoute that sends every request to one backend.</summary>
+    public static string Route(string name, string service, string backend, int port, string ns = "default") =>
+        Route(name, service, RouteTo(backend, port), ns);
+
+    /// <summary>A Gateway with its class, and an HTTPRoute that sends all its requests to one backend.</summary>
+    /// <param name="listeners">YAML list of listeners, at any indentation.</param>
+    public static string Gateway(string name, string listeners, string backend, int port, string ns = "default") => $$"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: GatewayClass
+        metadata: { name: nodemesh }
+        spec: { controllerName: nodemesh.io/gateway-controller }
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: { name: {{name}}, namespace: {{ns}} }
+        spec:
+          gatewayClassName: nodemesh
+          listeners:
+        {{Indent(listeners, "  ")}}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: { name: {{name}}, namespace: {{ns}} }
+        spec:
+          parentRefs: [ { name: {{name}} } ]
+          rules:
+        {{Indent(RouteTo(backend, port), "  ")}}
+        """;
+
+    private static string RouteTo(string backend, int port) =>
+        string.Create(CultureInfo.InvariantCulture, $"- backendRefs: [ {{ name: {backend}, port: {port} }} ]");
+
     private static string Indent(string text, string by) => string.Join('\n', text.TrimEnd().Split('\n').Select(l => by + l));
 }

@@ -29,6 +29,46 @@ public sealed class Netns
     /// <summary>Starts a program that goes on; the box ends it at the latest.</summary>
     public ChildProcess Start(params string[] command) => new(_box.Enter(Name, command));
 
+    /// <summary>Starts a program; returns when a TCP or UDP port of this namespace is bound, as the program will.</summary>
+    public ChildProcess StartServer(int port, params string[] command)
+    {
+        var server = Start(command);
+        Eventually.True(() => server.HasExited || Run("sh", "-c", $"ss -Hltun sport = :{port} | grep -q .").ExitCode == 0, $"{command[0]} listens on {port}");
+        return server.HasExited ? throw new InvalidOperationException($"{command[0]} ended:\n{server.Output}") : server;
+    }
+
+    /// <summary>An nginx with one worker and all its files in <paramref name="directory"/>; returns when it listens.</summary>
+    /// <param name="http">What its http block says beyond what every test wants.</param>
+    public ChildProcess StartNginx(string directory, string http)
+    {
+        Directory.CreateDirectory(directory);
+        var pid = System.IO.Path.Combine(directory, "pid");
+        var configuration = System.IO.Path.Combine(directory, "nginx.conf");
+        File.Delete(pid);
+        File.WriteAllText(configuration, $$"""
+            daemon off;
+            user root;
+            worker_processes 1;
+            pid {{pid}};
+            error_log stderr warn;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              keepalive_requests 100000000;
+              client_max_body_size 0;
+              client_body_temp_path {{directory}}/tmp;
+              proxy_temp_path {{directory}}/tmp;
+              fastcgi_temp_path {{directory}}/tmp;
+              uwsgi_temp_path {{directory}}/tmp;
+              scgi_temp_path {{directory}}/tmp;
+            {{http}}
+            }
+            """);
+        var nginx = Start("nginx", "-p", directory, "-c", configuration);
+        Eventually.True(() => nginx.HasExited || File.Exists(pid), $"nginx in {directory} listens");
+        return nginx.HasExited ? throw new InvalidOperationException($"nginx in {directory} ended:\n{nginx.Output}") : nginx;
+    }
+
     /// <summary>One request by curl.</summary>
     /// <returns>Status 0 when there was no answer.</returns>
     public HttpAnswer Curl(string url, params string[] more)

@@ -63,6 +63,7 @@ public sealed class NodeBox : IDisposable
               - { type: InternalIP, address: {{NodeAddress}} }
               - { type: InternalIP, address: "{{NodeAddress6}}" }
             """);
+        AddNamespace("default");
     }
 
     /// <summary>Prefix of every name this box makes.</summary>
@@ -85,7 +86,8 @@ public sealed class NodeBox : IDisposable
     public IReadOnlyList<PodBox> Pods => _pods;
 
     /// <summary>A pod with its veth pair and, in the configuration, its Pod object.</summary>
-    public PodBox AddPod(string name, string ns = "default", string labels = "", string ports = "", bool register = true)
+    /// <param name="labels">YAML of its labels; absent: <c>app: NAME</c>.</param>
+    public PodBox AddPod(string name, string ns = "default", string? labels = null, string ports = "")
     {
         var pod = new PodBox(this, name, ns, _pods.Count + 2);
         _pods.Add(pod);
@@ -106,8 +108,15 @@ public sealed class NodeBox : IDisposable
             ip -n {pod.Netns.Name} route add default via 10.244.0.1
             ip -n {pod.Netns.Name} -6 route add default via fe80::1 dev eth0
             """).MustSucceed($"making pod {name}");
-        if (register)
-            WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest(labels, ports));
+        WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest(labels ?? $"app: {name}", ports));
+        return pod;
+    }
+
+    /// <summary>A pod in which an nginx says the pod's name on port 80.</summary>
+    public PodBox AddServer(string name, string ns = "default", string? labels = null)
+    {
+        var pod = AddPod(name, ns, labels);
+        pod.StartNginx(name);
         return pod;
     }
 
@@ -138,7 +147,11 @@ public sealed class NodeBox : IDisposable
         """);
 
     /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
-    public AgentProcess StartAgent(params string[] more) => new(this, more);
+    public AgentProcess StartAgent(params string[] more) => new(this, [], more);
+
+    /// <summary>The same, on a machine that lacks a shared library, such as <c>libssl.so.3</c>: for this agent, its file is empty.</summary>
+    public AgentProcess StartAgentWithout(string library) => new(this,
+        ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
 
     /// <summary>Takes everything of a dead agent off the node.</summary>
     public CommandResult CleanUpAgent() => Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", Bpffs, "--run-dir", RunDir, "--cgroup", Cgroup);

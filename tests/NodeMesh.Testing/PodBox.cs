@@ -31,40 +31,17 @@ public sealed class PodBox
     public Netns Netns { get; }
 
     /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families; /slow takes about three seconds.</summary>
-    public ChildProcess StartNginx(string says, int port = 80)
-    {
-        var dir = Path.Combine(_box.WorkDir, string.Create(CultureInfo.InvariantCulture, $"nginx-{Name}-{port}"));
-        Directory.CreateDirectory(dir);
-        File.WriteAllText(Path.Combine(dir, "nginx.conf"), $$"""
-            daemon off;
-            user root;
-            worker_processes 1;
-            pid {{dir}}/pid;
-            error_log stderr warn;
-            events { worker_connections 4096; }
-            http {
-              access_log off;
-              keepalive_requests 100000000;
-              client_body_temp_path {{dir}};
-              proxy_temp_path {{dir}};
-              fastcgi_temp_path {{dir}};
-              uwsgi_temp_path {{dir}};
-              scgi_temp_path {{dir}};
-              client_max_body_size 0;
-              server {
-                listen 0.0.0.0:{{port}} reuseport backlog=4096;
-                listen [::]:{{port}} ipv6only=on reuseport backlog=4096;
-                default_type text/plain;
-                location / { return 200 "{{says}} $request_method $request_uri from $remote_addr host $http_host\n"; }
-                location /slow { limit_rate 1000; return 200 "{{new string('s', 3999)}}\n"; }
-                location /headers { return 200 "{{says}} xff=$http_x_forwarded_for proto=$http_x_forwarded_proto id=$http_x_request_id added=$http_x_added\n"; }
-              }
-            }
-            """);
-        var nginx = Netns.Start("nginx", "-p", dir, "-c", Path.Combine(dir, "nginx.conf"));
-        Eventually.True(() => nginx.HasExited || Netns.Run("sh", "-c", $"ss -Hltn sport = :{port} | grep -q .").ExitCode == 0, $"nginx of {Name}");
-        return nginx.HasExited ? throw new InvalidOperationException($"nginx of {Name} ended:\n{nginx.Output}") : nginx;
-    }
+    public ChildProcess StartNginx(string says, int port = 80) => Netns.StartNginx(
+        Path.Combine(_box.WorkDir, string.Create(CultureInfo.InvariantCulture, $"nginx-{Name}-{port}")), $$"""
+          default_type text/plain;
+          server {
+            listen 0.0.0.0:{{port}} reuseport backlog=4096;
+            listen [::]:{{port}} ipv6only=on reuseport backlog=4096;
+            location / { return 200 "{{says}} $request_method $request_uri from $remote_addr host $http_host\n"; }
+            location /slow { limit_rate 1000; return 200 "{{new string('s', 3999)}}\n"; }
+            location /headers { return 200 "{{says}} xff=$http_x_forwarded_for proto=$http_x_forwarded_proto id=$http_x_request_id added=$http_x_added\n"; }
+          }
+        """);
 
     internal string Manifest(string labels, string ports) => $$"""
         apiVersion: v1

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using NodeMesh.Unit.Tests.Agent;
 
 namespace NodeMesh.Unit.Tests;
 
@@ -18,16 +19,7 @@ public sealed class ReferenceTests
         ["NodeMesh.Flows"] = ["NodeMesh.Plan", "NodeMesh.Model", "NodeMesh.Datapath", "NodeMesh.Proxy"],
     };
 
-    private static string Root
-    {
-        get
-        {
-            var dir = TestContext.CurrentContext.TestDirectory;
-            while (!File.Exists(Path.Combine(dir, "NodeMesh.sln")))
-                dir = Path.GetDirectoryName(dir) ?? throw new DirectoryNotFoundException("NodeMesh.sln");
-            return dir;
-        }
-    }
+    private static string Root => RepositoryRoot.Path;
 
     private static IEnumerable<string> Projects() =>
         new[] { "agent", "native" }.SelectMany(f => Directory.EnumerateFiles(Path.Combine(Root, f), "*.csproj", SearchOption.AllDirectories)).Order();

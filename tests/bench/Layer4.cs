@@ -8,10 +8,8 @@ internal static class Layer4
     public static void Run(int rounds, int seconds)
     {
         using var box = new NodeBox();
-        box.AddNamespace("default");
-        var client = box.AddPod("client", labels: "app: client");
-        var server = box.AddPod("server", labels: "app: server");
-        server.StartNginx("server");
+        var client = box.AddPod("client");
+        var server = box.AddServer("server");
         box.WriteConfig("policy.yaml", Manifests.AllowIngress("clients", "app: server", "app: client", 80));
         box.WriteConfig("deny.yaml", Manifests.DefaultDeny("Ingress"));
         box.WriteConfig("svc.yaml", Manifests.Service("web", "app: server", "10.96.0.10", "http:80:80"));

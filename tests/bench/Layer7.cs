@@ -8,10 +8,8 @@ internal static class Layer7
     public static void Run(int rounds, int seconds)
     {
         using var box = new NodeBox();
-        box.AddNamespace("default");
-        var client = box.AddPod("client", labels: "app: client");
-        var server = box.AddPod("server", labels: "app: server");
-        server.StartNginx("server");
+        var client = box.AddPod("client");
+        var server = box.AddServer("server");
         box.WriteConfig("svc.yaml", Manifests.Service("web", "app: server", "10.96.0.10", "http:80:80"));
         box.WriteConfig("route.yaml", Manifests.Route("web", "web", """
             - matches: [ { headers: [ { name: x-version, value: "2" } ] } ]
@@ -48,29 +46,17 @@ internal static class Layer7
         Console.WriteLine($"  agent resident after load: {agent.ResidentBytes / 1048576.0:0.0} MiB");
     }
 
-    private static ChildProcess StartNginx(NodeBox box, string backend)
-    {
-        var dir = Path.Combine(box.WorkDir, "nginx-proxy");
-        Directory.CreateDirectory(dir);
-        File.WriteAllText(Path.Combine(dir, "nginx.conf"), $$"""
-            daemon off; user root; worker_processes 1; pid {{dir}}/pid; error_log stderr warn;
-            events { worker_connections 4096; }
-            http {
-              access_log off; keepalive_requests 100000000;
-              client_body_temp_path {{dir}}; proxy_temp_path {{dir}}; fastcgi_temp_path {{dir}}; uwsgi_temp_path {{dir}}; scgi_temp_path {{dir}};
-              upstream web { server {{backend}}:80; keepalive 64; keepalive_requests 100000000; }
-              server {
-                listen 10.244.0.1:8001;
-                location / {
-                  limit_except GET HEAD { deny all; }
-                  proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
-                  proxy_set_header X-Request-Id $request_id; proxy_set_header X-Forwarded-Proto http;
-                }
-              }
+    private static ChildProcess StartNginx(NodeBox box, string backend) => box.Node.StartNginx(Path.Combine(box.WorkDir, "nginx-proxy"), $$"""
+          upstream web { server {{backend}}:80; keepalive 64; keepalive_requests 100000000; }
+          server {
+            listen 10.244.0.1:8001;
+            location / {
+              limit_except GET HEAD { deny all; }
+              proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
+              proxy_set_header X-Request-Id $request_id; proxy_set_header X-Forwarded-Proto http;
             }
-            """);
-        return box.Node.Start("nginx", "-p", dir, "-c", Path.Combine(dir, "nginx.conf"));
-    }
+          }
+        """);
 
     private static ChildProcess StartHaproxy(NodeBox box, string backend)
     {

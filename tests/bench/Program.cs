@@ -29,7 +29,6 @@ int Number(string option, int otherwise)
 static void Memory()
 {
     using var box = new NodeBox();
-    box.AddNamespace("default");
     using var agent = box.StartAgent().MustBeReady();
     Thread.Sleep(3000);
     Console.WriteLine($"agent idle: {agent.ResidentBytes / 1048576.0:0.0} MiB resident (aim: <= 60)");

@@ -9,9 +9,13 @@ internal sealed class World : IDisposable
     public const string PlainVip = "10.96.0.11";
     public const string Host = "shop.example.com";
 
+    private readonly Certificates _certificates;
+
     public World()
     {
         Box = new NodeBox();
+        _certificates = new Certificates(Box.WorkDir);
+        Certificate = _certificates.Make("shop", Host);
         Box.AddNamespace("shop");
         Client = Box.AddPod("client", "shop", "app: client");
         V1 = Box.AddPod("web-v1", "shop", "app: web, version: v1");
@@ -55,56 +59,17 @@ internal sealed class World : IDisposable
           - from: [ { podSelector: { matchLabels: { version: v1 } } } ]
         """;
 
-    public const string MethodPolicy = """
-        apiVersion: nodemesh.io/v1alpha1
-        kind: MeshPolicy
-        metadata: { name: web-read-only, namespace: shop }
-        spec:
-          podSelector: { matchLabels: { app: web } }
-          ingress:
-          - ports: [ { protocol: TCP, port: 80 } ]
-            http: [ { methods: [ GET, HEAD ] } ]
+    public static string MethodPolicy => Manifests.AllowMethods("web-read-only", "app: web", "GET, HEAD", 80, "shop");
+
+    /// <summary>A self-signed certificate in a Secret, a Gateway that uses it, and a route to v1.</summary>
+    public string Gateway() => $"""
+        {_certificates.Secret("shop-tls", "shop", ns: "shop")}
+        ---
+        {Manifests.Gateway("edge", $"- {{ name: https, protocol: HTTPS, port: 8443, hostname: {Host}, tls: {{ certificateRefs: [ {{ name: shop-tls }} ] }} }}", "web-v1", 80, "shop")}
         """;
 
-    /// <summary>A self-signed certificate, its Secret, a Gateway and a route to v1.</summary>
-    public string Gateway()
-    {
-        Shell.Script($"""
-            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout {Box.WorkDir}/tls.key -out {Certificate} \
-              -subj /CN={Host} -addext subjectAltName=DNS:{Host} 2>&1
-            """).MustSucceed("openssl");
-        return $$"""
-            apiVersion: v1
-            kind: Secret
-            metadata: { name: shop-tls, namespace: shop }
-            type: kubernetes.io/tls
-            data:
-              tls.crt: {{Convert.ToBase64String(File.ReadAllBytes(Certificate))}}
-              tls.key: {{Convert.ToBase64String(File.ReadAllBytes(Box.WorkDir + "/tls.key"))}}
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: GatewayClass
-            metadata: { name: nodemesh }
-            spec: { controllerName: nodemesh.io/gateway-controller }
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: Gateway
-            metadata: { name: edge, namespace: shop }
-            spec:
-              gatewayClassName: nodemesh
-              listeners:
-              - { name: https, protocol: HTTPS, port: 8443, hostname: {{Host}}, tls: { certificateRefs: [ { name: shop-tls } ] } }
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: HTTPRoute
-            metadata: { name: edge, namespace: shop }
-            spec:
-              parentRefs: [ { name: edge } ]
-              rules: [ { backendRefs: [ { name: web-v1, port: 80 } ] } ]
-            """;
-    }
-
-    public string Certificate => Box.WorkDir + "/tls.crt";
+    /// <summary>The file that a client of the Gateway trusts.</summary>
+    public string Certificate { get; }
 
     /// <summary>How many of <paramref name="count"/> requests the first version answered, and how many the second.</summary>
     public (int V1, int V2) Ask(int count)

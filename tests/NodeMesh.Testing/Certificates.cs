@@ -1,11 +1,11 @@
-using NodeMesh.Testing;
+namespace NodeMesh.Testing;
 
-namespace NodeMesh.Node.Tests;
-
-/// <summary>Makes throw-away certificates with openssl, and the Secrets that hold them.</summary>
-internal sealed class Certificates(string directory)
+/// <summary>Makes throw-away certificates with openssl in a directory, and the Secrets that hold them.</summary>
+public sealed class Certificates(string directory)
 {
-    /// <summary>The file curl trusts: every certificate here signs itself.</summary>
+    /// <summary>A certificate for <paramref name="host"/> that signs itself.</summary>
+    /// <param name="serial">Decimal serial number.</param>
+    /// <returns>The file that a client has to trust.</returns>
     public string Make(string name, string host, string serial = "1")
     {
         var crt = Path.Combine(directory, $"{name}.crt");
@@ -16,6 +16,7 @@ internal sealed class Certificates(string directory)
         return crt;
     }
 
+    /// <summary>The Secret <paramref name="secret"/> that holds the certificate <paramref name="name"/> and its key, or the key of another one.</summary>
     public string Secret(string secret, string name, string? keyOf = null, string ns = "default") => $$"""
         apiVersion: v1
         kind: Secret
