@@ -1,6 +1,6 @@
 namespace NodeMesh.Datapath;
 
-/// <summary>Where the kernel side lives and how large it may grow. docs/datapath-options.md has the memory each size costs.</summary>
+/// <summary>Where the kernel side lives and how large it may grow. docs/options.md has the memory each size costs.</summary>
 public sealed record DatapathOptions
 {
     /// <summary>A mounted BPF file system: pins go to nodemesh/ below it.</summary>
@@ -26,6 +26,9 @@ public sealed record DatapathOptions
 
     /// <summary>Interfaces toward other nodes and the world; empty for all that carry an address and are no pod's.</summary>
     public IReadOnlyList<string> NodeDevices { get; init; } = [];
+
+    /// <summary>Packets between two pods of this node go from veth to veth, past the node's own stack, once both pods' policies let the connection through.</summary>
+    public bool LocalRedirect { get; init; } = true;
 
     public MapSizes Maps { get; init; } = new();
 

@@ -142,7 +142,7 @@ public sealed class DatapathReconciler : IDisposable
 
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally);
-        var targets = resolved.Interfaces.Values.SelectMany(HookTarget.OfEndpoint)
+        var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.Select(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
         linkChanges += _hooks.Sync(targets, removals, problems);
@@ -203,7 +203,7 @@ public sealed class DatapathReconciler : IDisposable
     }
 
     private IEnumerable<EndpointStatus> StatusOf(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved) => endpoints.Select(endpoint =>
-        resolved.Interfaces.TryGetValue(endpoint, out var ifindex)
-            ? new EndpointStatus(endpoint.Name, ifindex, HookTarget.OfEndpoint(ifindex).All(_hooks.IsAttached), "")
+        resolved.Interfaces.TryGetValue(endpoint, out var link)
+            ? new EndpointStatus(endpoint.Name, link.Ifindex, HookTarget.OfEndpoint(link.Ifindex).All(_hooks.IsAttached), "")
             : new EndpointStatus(endpoint.Name, 0, false, resolved.Missing.GetValueOrDefault(endpoint, "")));
 }

@@ -88,10 +88,7 @@ public partial record struct Config
     public uint TcpClosingS;
     public uint UdpS;
     public uint IcmpS;
-    private byte _pad1_0;
-    private byte _pad1_1;
-    private byte _pad1_2;
-    private byte _pad1_3;
+    public uint LocalRedirect;
     public ulong NodeNetns;
 }
 
@@ -114,8 +111,8 @@ public partial record struct CounterKey
     private byte _pad0_1;
 }
 
-/// <summary>struct nm_ct_entry, 16 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 16)]
+/// <summary>struct nm_ct_entry, 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
 public partial record struct CtEntry
 {
     public ulong ExpiresNs;
@@ -124,6 +121,8 @@ public partial record struct CtEntry
     public byte Flags;
     private byte _pad0_0;
     private byte _pad0_1;
+    public uint Opener;
+    public uint Answerer;
 }
 
 /// <summary>struct nm_ct_key, 44 bytes.</summary>
@@ -141,12 +140,19 @@ public partial record struct CtKey
     private byte _pad0_1;
 }
 
-/// <summary>struct nm_endpoint_entry, 8 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 8)]
+/// <summary>struct nm_endpoint_entry, 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
 public partial record struct EndpointEntry
 {
     public uint Identity;
     public uint Set;
+    public uint Mtu;
+    public ushort PodMac0;
+    public ushort PodMac1;
+    public ushort PodMac2;
+    public ushort HostMac0;
+    public ushort HostMac1;
+    public ushort HostMac2;
 }
 
 /// <summary>struct nm_endpoint_key, 4 bytes.</summary>
@@ -514,7 +520,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "d83749b378838ee6";
+    public const string Value = "a8ee627f68f5929c";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -526,12 +532,12 @@ public static class AbiHash
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
         ["nm_class_key"] = "b7d951919b979a69",
-        ["nm_config"] = "430509aee919fc54",
+        ["nm_config"] = "034129e35f732706",
         ["nm_counter_entry"] = "e40c6fa4def9b7f9",
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
-        ["nm_ct_entry"] = "5d63ab298a44d592",
+        ["nm_ct_entry"] = "6f7feaef3b96d175",
         ["nm_ct_key"] = "da53d017df458dc5",
-        ["nm_endpoint_entry"] = "bafe8a691c191b70",
+        ["nm_endpoint_entry"] = "67ae3849858ef4dd",
         ["nm_endpoint_key"] = "cac844074d4a30c0",
         ["nm_epoch_entry"] = "c1c9fd765ba1cf2d",
         ["nm_fragment_entry"] = "24ea904bcefa035f",

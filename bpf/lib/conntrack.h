@@ -62,6 +62,32 @@ nm_inline struct nm_ct_entry *nm_ct_find(
 	return nm_ct_lookup(key, now_ns);
 }
 
+/*
+ * As nm_ct_find, of a connection between two pods of this node. Each packet must come from (NM_EGRESS) or go to
+ * (NM_INGRESS) the end that the entry says: the address alone proves nothing.
+ */
+nm_inline struct nm_ct_entry *nm_ct_find_local(
+	struct nm_ct_key *key, __u32 ifindex, __u8 direction, const struct nm_tuple *t, __u64 now_ns, nm_bool *reply)
+{
+	struct nm_ct_entry *entry;
+
+	*reply = 0;
+	nm_ct_key_from(key, 0, NM_EGRESS, t);
+	entry = nm_ct_lookup(key, now_ns);
+	if (!entry) {
+		*reply = 1;
+		nm_ct_key_from_reply(key, 0, NM_INGRESS, t);
+		entry = nm_ct_lookup(key, now_ns);
+	}
+	if (!entry)
+		return NULL;
+	if (((direction == NM_EGRESS) != *reply ? entry->opener : entry->answerer) != ifindex)
+		entry = NULL;
+	/* Else the compiler asks the ifindex once more instead of the pointer, and the verifier does not follow it. */
+	asm volatile("" : "+r"(entry));
+	return entry;
+}
+
 nm_inline nm_bool nm_ct_is_closed(__u8 flags)
 {
 	__u8 both = NM_CT_FIN_OPENER | NM_CT_FIN_REPLY;
@@ -112,6 +138,14 @@ nm_inline void nm_ct_touch(struct nm_ct_entry *entry, const struct nm_packet *p,
 		entry->expires_ns = expires_ns;
 }
 
+nm_inline nm_bool nm_ct_write(const struct nm_ct_key *key, const struct nm_ct_entry *entry)
+{
+	if (!bpf_map_update_elem(&nm_ct, key, entry, BPF_ANY))
+		return 1;
+	nm_count(key->ifindex, NM_REASON_MAP_FULL, key->direction, 0);
+	return 0;
+}
+
 nm_inline void nm_ct_create(const struct nm_ct_key *key, __u8 origin, __u8 flags, __u32 epoch, __u64 now_ns)
 {
 	struct nm_ct_entry entry = {
@@ -121,8 +155,7 @@ nm_inline void nm_ct_create(const struct nm_ct_key *key, __u8 origin, __u8 flags
 		.flags = flags,
 	};
 
-	if (bpf_map_update_elem(&nm_ct, key, &entry, BPF_ANY))
-		nm_count(key->ifindex, NM_REASON_MAP_FULL, key->direction, 0);
+	nm_ct_write(key, &entry);
 }
 
 /*

@@ -4,6 +4,7 @@
  * nm_pod_egress what it is sent (its ingress policy). Fails closed.
  */
 #include "fast.h"
+#include "local.h"
 #include "parse.h"
 #include "socket.h"
 #include "lib/conntrack.h"
@@ -18,6 +19,7 @@ struct nm_gate {
 	__u64 now_ns;
 	__u32 ifindex;
 	__u32 epoch;
+	__u32 next; /* the pod of this node that the packet goes straight to; 0: by the stack */
 };
 
 /* A packet of a tracked connection that newer policy judged: keeps the entry, or deletes it and says why. */
@@ -53,7 +55,9 @@ nm_inline __u32 nm_error_from_pod(struct __sk_buff *skb, struct nm_gate *g)
 	nm_bool reply;
 
 	/* The packet it is about travelled toward the pod. */
-	entry = nm_ct_find(&g->key, g->ifindex, NM_INGRESS, &g->p.inner, g->now_ns, &reply);
+	entry = nm_ct_find_local(&g->key, g->ifindex, NM_INGRESS, &g->p.inner, g->now_ns, &reply);
+	if (!entry)
+		entry = nm_ct_find(&g->key, g->ifindex, NM_INGRESS, &g->p.inner, g->now_ns, &reply);
 	if (entry && nm_gate_is_stale(g, entry))
 		entry = NULL;
 	if (entry && entry->origin != NM_CT_ORIGIN_PROXY && !(entry->flags & NM_CT_HANDED_OVER))
@@ -62,6 +66,59 @@ nm_inline __u32 nm_error_from_pod(struct __sk_buff *skb, struct nm_gate *g)
 	if (nm_pod_ifindex(&g->p.inner.daddr) == g->ifindex && nm_error_has_socket(skb, &g->p))
 		return nm_deliver(skb);
 	return entry ? NM_REASON_NO_SOCKET : NM_REASON_COUNT;
+}
+
+/* Both ends' policy on a connection between two pods of this node, as its opener sees it. */
+nm_inline __u32 nm_judge_local(const struct nm_tuple *t, __u32 opener, __u32 answerer)
+{
+	const struct nm_endpoint_entry *from = nm_endpoint_find(opener), *to = nm_endpoint_find(answerer);
+	__u32 reason;
+
+	if (!from || !to || nm_pod_ifindex(&t->saddr) != opener || nm_pod_ifindex(&t->daddr) != answerer)
+		return NM_REASON_NO_POLICY;
+	reason = nm_egress_decide(from, opener, t);
+	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, from->identity, t, 0) : reason;
+}
+
+/* A packet, in either direction and at either gate, of a connection between two pods of this node. */
+nm_inline __u32 nm_track_local(struct nm_gate *g, struct nm_ct_entry *entry, nm_bool reply)
+{
+	struct nm_tuple opener = g->p.t;
+	__u32 reason;
+
+	if (nm_gate_is_stale(g, entry)) {
+		if (reply)
+			nm_tuple_reverse(&opener, &g->p.t);
+		reason = nm_gate_rejudged(g, entry, nm_judge_local(&opener, entry->opener, entry->answerer));
+		if (!nm_reason_passes(reason))
+			return reason;
+	}
+	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	return reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
+}
+
+/*
+ * The pod opens a connection that its egress lets through. When the other end is a pod of this node that lets it in,
+ * one entry serves both, and packets need not meet the other gate. What it would refuse goes there, to be counted.
+ */
+nm_inline nm_bool nm_open_local(struct nm_gate *g, __u8 flags)
+{
+	__u32 other = nm_pod_ifindex(&g->p.t.daddr);
+	const struct nm_endpoint_entry *to;
+	struct nm_ct_entry entry = {.epoch = g->epoch, .flags = flags, .opener = g->ifindex, .answerer = other};
+
+	if (!other || other == g->ifindex)
+		return 0;
+	to = nm_endpoint_find(other);
+	/* Past the stack nobody else looks whether the source is the pod's own. */
+	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(g->ep, to) ||
+		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
+		nm_ingress_decide(to, g->ep->identity, &g->p.t, 0) != NM_REASON_FORWARDED)
+		return 0;
+	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
+	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
+	g->next = other;
+	return nm_ct_write(&g->key, &entry);
 }
 
 nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, struct nm_ct_entry *entry, nm_bool reply)
@@ -117,12 +174,10 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 	if (tcp && !syn && reason == NM_REASON_FORWARDED && nm_socket_find(skb, &g->p.t) == NM_SOCKET_OPEN)
 		reason = NM_REASON_HANDED_OVER;
 	/* Who opened what is already running cannot be told: so either may have, and both must be allowed. */
-	if (tcp && !syn && reason == NM_REASON_FORWARDED) {
+	if (tcp && !syn && reason == NM_REASON_FORWARDED)
 		reason = nm_judge_opener(g, 0);
-		if (!nm_reason_passes(reason))
-			return reason;
-		reason = NM_REASON_FORWARDED;
-	}
+	if (nm_config.local_redirect && (!tcp || syn) && reason == NM_REASON_FORWARDED && nm_open_local(g, flags))
+		return reason;
 	if (reason == NM_REASON_HANDED_OVER) {
 		flags |= NM_CT_HANDED_OVER;
 		reason = nm_hand_over(skb, &g->p);
@@ -163,12 +218,19 @@ nm_inline __u32 nm_from_pod(struct __sk_buff *skb, struct nm_gate *g)
 		if (reason != NM_REASON_COUNT)
 			return reason;
 	}
-	if (!syn) {
-		entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.t, g->now_ns, &reply);
-		if (entry)
-			return nm_track_from_pod(skb, g, entry, reply);
+	if (syn) {
+		/* What an older connection with these addresses was must not answer for this one. */
+		nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
+		bpf_map_delete_elem(&nm_ct, &g->key);
+		return nm_open_from_pod(skb, g, syn);
 	}
-	return nm_open_from_pod(skb, g, syn);
+	entry = nm_ct_find_local(&g->key, g->ifindex, NM_EGRESS, &g->p.t, g->now_ns, &reply);
+	if (entry) {
+		g->next = reply ? entry->opener : entry->answerer;
+		return nm_track_local(g, entry, reply);
+	}
+	entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.t, g->now_ns, &reply);
+	return entry ? nm_track_from_pod(skb, g, entry, reply) : nm_open_from_pod(skb, g, syn);
 }
 
 /* Who sends: the interface that a local pod's packet came in by tells more than the address it claims. */
@@ -261,10 +323,16 @@ nm_inline __u32 nm_to_pod(struct __sk_buff *skb, struct nm_gate *g)
 	if (reason != NM_REASON_COUNT)
 		return reason;
 	if (g->p.kind == NM_PACKET_ICMP_ERROR) {
-		entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.inner, g->now_ns, &reply);
+		entry = nm_ct_find_local(&g->key, g->ifindex, NM_EGRESS, &g->p.inner, g->now_ns, &reply);
+		if (!entry)
+			entry = nm_ct_find(&g->key, g->ifindex, NM_EGRESS, &g->p.inner, g->now_ns, &reply);
 		if (entry && !nm_gate_is_stale(g, entry))
 			return NM_REASON_REPLY;
 	}
+	/* What of such a connection could not go past the stack, fragments say. The proxy never speaks on one. */
+	entry = nm_ct_find_local(&g->key, g->ifindex, NM_INGRESS, &g->p.t, g->now_ns, &reply);
+	if (entry && !proxied && !syn)
+		return nm_track_local(g, entry, reply);
 	entry = nm_ct_find(&g->key, g->ifindex, NM_INGRESS, &g->p.t, g->now_ns, &reply);
 	if (entry && nm_ct_is_foreign(entry, reply, proxied, syn))
 		return NM_REASON_WRONG_ORIGIN;
@@ -288,32 +356,45 @@ nm_inline int nm_gate_leave(struct __sk_buff *skb, struct nm_gate *g, __u8 direc
 	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
 }
 
+/* The long way, apart from the short one for the sake of the stack: 512 bytes for all that call one another. */
+static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
+{
+	struct nm_gate g;
+	__u32 reason = nm_gate_parse(skb, &g);
+	int action;
+
+	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
+		reason = nm_from_pod(skb, &g);
+	action = nm_gate_leave(skb, &g, NM_EGRESS, reason);
+	if (action != NM_TCX_NEXT || !g.next || g.p.fragment != NM_FRAGMENT_NONE)
+		return action;
+	return nm_local_send(skb, g.next, reason);
+}
+
+static __attribute__((noinline)) int nm_gate_to_pod(struct __sk_buff *skb)
+{
+	struct nm_gate g;
+	__u32 reason = nm_gate_parse(skb, &g);
+
+	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
+		reason = nm_to_pod(skb, &g);
+	return nm_gate_leave(skb, &g, NM_INGRESS, reason);
+}
+
 SEC("tc")
 int nm_pod_ingress(struct __sk_buff *skb)
 {
-	struct nm_gate g;
-	__u32 reason;
+	int action = nm_fast(skb, NM_EGRESS);
 
-	if (nm_fast(skb, NM_EGRESS))
-		return NM_TCX_NEXT;
-	reason = nm_gate_parse(skb, &g);
-	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
-		reason = nm_from_pod(skb, &g);
-	return nm_gate_leave(skb, &g, NM_EGRESS, reason);
+	return action == NM_FAST_LONG ? nm_gate_from_pod(skb) : action;
 }
 
 SEC("tc")
 int nm_pod_egress(struct __sk_buff *skb)
 {
-	struct nm_gate g;
-	__u32 reason;
+	int action = nm_fast(skb, NM_INGRESS);
 
-	if (nm_fast(skb, NM_INGRESS))
-		return NM_TCX_NEXT;
-	reason = nm_gate_parse(skb, &g);
-	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
-		reason = nm_to_pod(skb, &g);
-	return nm_gate_leave(skb, &g, NM_INGRESS, reason);
+	return action == NM_FAST_LONG ? nm_gate_to_pod(skb) : action;
 }
 
 char nm_license[] SEC("license") = "Dual BSD/GPL";

@@ -6,11 +6,15 @@
 #pragma once
 
 #include "headers.h"
+#include "local.h"
 #include "socket.h"
 #include "lib/conntrack.h"
 #include "lib/policy.h"
 
 #define NM_FAST_NO NM_REASON_COUNT
+
+/* No hook's answer that we give: take the long way. */
+#define NM_FAST_LONG 0
 
 enum nm_fast_limit {
 	NM_FAST_TCP_HEADER = 20,
@@ -137,9 +141,28 @@ nm_inline __u32 nm_fast_decide(
 	return proxied || handed_over ? NM_FAST_NO : reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
 }
 
+/* To another pod of this node. *key is turned to the opener's side already, and comes back as it was. */
+nm_inline int nm_fast_local(struct __sk_buff *skb, struct nm_ct_key *key, nm_bool reply, __u64 now_ns)
+{
+	__u32 ifindex = key->ifindex, reason = reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
+	__u8 direction = key->direction;
+	struct nm_ct_entry *entry;
+
+	key->ifindex = 0;
+	key->direction = NM_EGRESS;
+	entry = nm_ct_lookup(key, now_ns);
+	key->ifindex = ifindex;
+	key->direction = direction;
+	if (!entry || entry->epoch != nm_epoch_now() || (reply ? entry->answerer : entry->opener) != ifindex)
+		return NM_FAST_LONG;
+	nm_fast_touch(entry, key->proto, reply, now_ns);
+	nm_count(ifindex, reason, NM_EGRESS, skb->len);
+	return nm_local_send(skb, reply ? entry->opener : entry->answerer, reason);
+}
+
 /*
- * Whether the packet passes, and is counted, this way. `direction` as the pod sees it. A global function, so that its
- * stack and its verification stand apart from the long way's.
+ * The hook's answer when the packet passes, and is counted, this way; else NM_FAST_LONG. `direction` as the pod sees
+ * it. A global function, so that its stack and its verification stand apart from the long way's.
  */
 __attribute__((noinline)) int nm_fast(struct __sk_buff *skb, __u32 direction)
 {
@@ -148,24 +171,30 @@ __attribute__((noinline)) int nm_fast(struct __sk_buff *skb, __u32 direction)
 	struct nm_ct_entry *entry;
 	nm_bool reply;
 	__u64 now_ns;
+	int action;
 
 	if (!at || !nm_fast_is_midstream(skb, key.proto, at))
-		return 0;
+		return NM_FAST_LONG;
 	if (direction == NM_INGRESS && skb->ingress_ifindex == 0) {
 		/* What the node sends in its own name is not tracked. */
 		mark = nm_mark_get(skb->mark);
 		if (mark == NM_MARK_NONE)
-			return 0;
+			return NM_FAST_LONG;
 	}
 	reply = nm_fast_turn(&key);
 	now_ns = nm_now_ns();
+	if (direction == NM_EGRESS && nm_config.local_redirect) {
+		action = nm_fast_local(skb, &key, reply, now_ns);
+		if (action != NM_FAST_LONG)
+			return action;
+	}
 	entry = nm_ct_lookup(&key, now_ns);
 	if (!entry || entry->epoch != nm_epoch_now())
-		return 0;
+		return NM_FAST_LONG;
 	reason = nm_fast_decide(skb, &key, entry, reply, mark);
 	if (reason == NM_FAST_NO)
-		return 0;
+		return NM_FAST_LONG;
 	nm_fast_touch(entry, key.proto, reply, now_ns);
 	nm_count(key.ifindex, reason, direction, skb->len);
-	return 1;
+	return NM_TCX_NEXT;
 }

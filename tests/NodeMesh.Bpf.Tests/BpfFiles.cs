@@ -38,6 +38,7 @@ internal static class BpfFiles
             TcpClosingS = 10,
             UdpS = 30,
             IcmpS = 20,
+            LocalRedirect = 1,
         });
     }
 

@@ -7,10 +7,11 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Bpf.Tests;
 
-/// <param name="Passed">TCX_NEXT; otherwise TCX_DROP.</param>
+/// <param name="Passed">TCX_NEXT, or TCX_REDIRECT when <paramref name="Straight"/>; otherwise TCX_DROP.</param>
 /// <param name="Mark">Our two bits afterwards.</param>
 /// <param name="Reason">What the packet was counted under; Count when it was not counted.</param>
-internal readonly record struct Outcome(bool Passed, Mark Mark, Reason Reason, uint RawMark);
+/// <param name="Straight">Into another pod, past the stack.</param>
+internal readonly record struct Outcome(bool Passed, Mark Mark, Reason Reason, uint RawMark, bool Straight = false);
 
 /// <summary>
 /// A loaded endpoint or node object around one pod. The pod's interface is lo, since a test run wants a real one; its policy is set 1, closed both ways until
@@ -23,12 +24,15 @@ internal sealed class Gate : IDisposable
 
     private readonly BpfObject _object;
     private readonly PerCpuMap<CounterKey, CounterEntry> _counters;
+    private readonly BpfMap<EndpointKey, EndpointEntry> _endpoints;
     private readonly BpfMap<uint, EpochEntry> _epoch;
 
     internal Gate(string name = "endpoint")
     {
+
         _object = BpfFiles.Load(name);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
+        _endpoints = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
         _epoch = _object.OpenMap<uint, EpochEntry>("nm_epoch");
         Connections = _object.OpenMap<CtKey, CtEntry>("nm_ct");
         Epoch(1);
@@ -41,11 +45,14 @@ internal sealed class Gate : IDisposable
 
     internal BpfMap<CtKey, CtEntry> Connections { get; }
 
+    /// <summary>The last packet as it left.</summary>
+    internal byte[] LastFrame { get; private set; } = [];
+
     internal void Epoch(uint epoch) => _epoch.Set(0, new EpochEntry { Epoch = epoch });
 
     internal void Endpoint(uint ifindex, uint identity, uint set, params string[] addresses)
     {
-        Set("nm_endpoint", new EndpointKey { Ifindex = ifindex }, new EndpointEntry { Identity = identity, Set = set });
+        _endpoints.Set(new EndpointKey { Ifindex = ifindex }, new EndpointEntry { Identity = identity, Set = set });
         foreach (var address in addresses)
         {
             Set("nm_pod", new PodKey { Addr = AddrOf(address) }, new PodEntry { Ifindex = ifindex });
@@ -53,10 +60,14 @@ internal sealed class Gate : IDisposable
         }
     }
 
-    internal void RemoveEndpoint()
+    internal void RemoveEndpoint() => _endpoints.Remove(new EndpointKey { Ifindex = PodIfindex });
+
+    /// <summary>Packets may be put straight into the pod, whose link address ends in its ifindex.</summary>
+    internal void Reachable(uint ifindex, uint mtu)
     {
-        using var map = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
-        map.Remove(new EndpointKey { Ifindex = PodIfindex });
+        var key = new EndpointKey { Ifindex = ifindex };
+        Assert.That(_endpoints.TryGet(key, out var entry));
+        _endpoints.Set(key, entry with { Mtu = mtu, PodMac0 = 2, PodMac2 = (ushort)(ifindex << 8), HostMac0 = 2, HostMac2 = (ushort)(ifindex << 8 | 1) });
     }
 
     internal void Identity(string address, uint identity, IdentityFlag flags = 0) =>
@@ -111,9 +122,10 @@ internal sealed class Gate : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(36), ingressIfindex);
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(40), PodIfindex);
         var result = _object.Program(program).TestRun(frame, context);
+        LastFrame = result.Data;
         var raw = BinaryPrimitives.ReadUInt32LittleEndian(result.Context.AsSpan(8));
-        Assert.That(result.ReturnValue, Is.EqualTo(uint.MaxValue).Or.EqualTo(2u), "TCX_NEXT or TCX_DROP");
-        return new Outcome(result.ReturnValue == uint.MaxValue, (Mark)(raw >> BpfFiles.MarkShift & 3), Counted(before), raw);
+        Assert.That(result.ReturnValue, Is.EqualTo(uint.MaxValue).Or.EqualTo(2u).Or.EqualTo(7u), "TCX_NEXT, TCX_DROP or TCX_REDIRECT");
+        return new Outcome(result.ReturnValue != 2, (Mark)(raw >> BpfFiles.MarkShift & 3), Counted(before), raw, result.ReturnValue == 7);
     }
 
     internal static Addr AddrOf(string text)
@@ -129,6 +141,7 @@ internal sealed class Gate : IDisposable
     {
         Connections.Dispose();
         _counters.Dispose();
+        _endpoints.Dispose();
         _epoch.Dispose();
         _object.Dispose();
     }

@@ -34,6 +34,7 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
         MarkShift = values.One(MarkShift),
         ProxyPort = values.One(ProxyPort),
         RouteTable = (uint)values.One(RouteTable),
+        LocalRedirect = values.One(OptionTable.LocalRedirect),
         NodeDevices = values.Many(Devices),
         Maps = values.Many(OptionTable.MapSize).Aggregate(new MapSizes(), (sizes, one) => MapTables.Find(one.Table)!.With(sizes, one.Rows)),
         Lifetimes = new TrackingLifetimes

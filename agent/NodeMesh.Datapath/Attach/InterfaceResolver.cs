@@ -6,11 +6,17 @@ using NodeMesh.Plan;
 
 namespace NodeMesh.Datapath.Attach;
 
+/// <summary>How a pod is reached.</summary>
+/// <param name="Ifindex">Of the host's end.</param>
+/// <param name="Mtu">Of the host's end; 0 when packets may not be put straight into the pod.</param>
+/// <param name="PodMac">Of the pod's end; like <paramref name="HostMac"/> zero when <paramref name="Mtu"/> is.</param>
+internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddress HostMac);
+
 /// <param name="Interfaces">Host-side interface of each endpoint that was found.</param>
 /// <param name="Missing">Why each other endpoint was not.</param>
 /// <param name="Devices">Interfaces toward other nodes and the world.</param>
 internal sealed record ResolvedInterfaces(
-    IReadOnlyDictionary<EndpointPlan, int> Interfaces, IReadOnlyDictionary<EndpointPlan, string> Missing, IReadOnlyList<NetInterface> Devices);
+    IReadOnlyDictionary<EndpointPlan, PodLink> Interfaces, IReadOnlyDictionary<EndpointPlan, string> Missing, IReadOnlyList<NetInterface> Devices);
 
 /// <summary>Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed.</summary>
 internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink)
@@ -40,7 +46,33 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         }
 
         _last = found.ToDictionary(f => f.Key.Name, f => f.Value);
-        return new ResolvedInterfaces(found, missing, Devices(host, found.Values.ToHashSet()));
+        var insides = new Dictionary<int, List<NetInterface>>();
+        return new ResolvedInterfaces(found.ToDictionary(f => f.Key, f => LinkOf(host.Find(i => i.Ifindex == f.Value), f.Value, insides)), missing, Devices(host, found.Values.ToHashSet()));
+    }
+
+    /// <summary>Straight into the pod leads only a veth whose other end is the pod's own interface: not a port of a bridge, behind which stands another link address.</summary>
+    private PodLink LinkOf(NetInterface? host, int ifindex, Dictionary<int, List<NetInterface>> insides)
+    {
+        if (host is not { Kind: "veth", PeerNetnsId: >= 0 })
+            return new PodLink(ifindex, 0, default, default);
+        if (!insides.TryGetValue(host.PeerNetnsId, out var inside))
+            insides.Add(host.PeerNetnsId, inside = Inside(host.PeerNetnsId));
+        return inside.Find(i => i.Ifindex == host.PeerIfindex) is { Master: 0 } pod && pod.Mac != default && host.Mac != default
+            ? new PodLink(ifindex, host.Mtu, pod.Mac, host.Mac)
+            : new PodLink(ifindex, 0, default, default);
+    }
+
+    /// <summary>Nothing when the namespace went away meanwhile: its pod will, too.</summary>
+    private List<NetInterface> Inside(int netnsId)
+    {
+        try
+        {
+            return RtLinks.Dump(netlink, netnsId);
+        }
+        catch (SyscallException)
+        {
+            return [];
+        }
     }
 
     private (int Ifindex, string Reason) Find(EndpointPlan endpoint, List<NetInterface> host)

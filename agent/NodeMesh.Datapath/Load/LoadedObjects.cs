@@ -115,6 +115,7 @@ internal sealed class LoadedObjects : IDisposable
         TcpClosingS = (uint)options.Lifetimes.TcpClosing.TotalSeconds,
         UdpS = (uint)options.Lifetimes.Udp.TotalSeconds,
         IcmpS = (uint)options.Lifetimes.Icmp.TotalSeconds,
+        LocalRedirect = options.LocalRedirect ? 1u : 0u,
         NodeNetns = NetNamespace.CurrentCookie(),
     };
 }

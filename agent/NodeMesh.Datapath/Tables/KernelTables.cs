@@ -1,3 +1,4 @@
+using NodeMesh.Datapath.Attach;
 using NodeMesh.Datapath.Load;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
@@ -41,8 +42,8 @@ internal sealed class KernelTables : IDisposable
     public IEnumerable<MapFill> Fill =>
         [_identities.Fill, _backends.Fill, _slots.Fill, _frontends.Fill, _classes.Fill, _verdicts.Fill, _endpoints.Fill, _pods.Fill];
 
-    /// <param name="endpoints">Host-side interface of each endpoint that has been found.</param>
-    public void SetDesired(KernelPlan plan, IReadOnlyDictionary<EndpointPlan, int> endpoints)
+    /// <param name="endpoints">The link of each endpoint that has been found.</param>
+    public void SetDesired(KernelPlan plan, IReadOnlyDictionary<EndpointPlan, PodLink> endpoints)
     {
         _identities.SetDesired(plan.Identities);
         _backends.SetDesired(plan.Backends);
@@ -53,11 +54,23 @@ internal sealed class KernelTables : IDisposable
 
         var rows = new Dictionary<EndpointKey, EndpointEntry>();
         var pods = new Dictionary<PodKey, PodEntry>();
-        foreach (var (endpoint, ifindex) in endpoints)
+        foreach (var (endpoint, link) in endpoints)
         {
-            rows[new EndpointKey { Ifindex = (uint)ifindex }] = new EndpointEntry { Identity = endpoint.Identity, Set = endpoint.PolicySet };
+            var ifindex = (uint)link.Ifindex;
+            rows[new EndpointKey { Ifindex = ifindex }] = new EndpointEntry
+            {
+                Identity = endpoint.Identity,
+                Set = endpoint.PolicySet,
+                Mtu = (uint)link.Mtu,
+                PodMac0 = link.PodMac.Word0,
+                PodMac1 = link.PodMac.Word1,
+                PodMac2 = link.PodMac.Word2,
+                HostMac0 = link.HostMac.Word0,
+                HostMac1 = link.HostMac.Word1,
+                HostMac2 = link.HostMac.Word2,
+            };
             foreach (var address in endpoint.Addresses)
-                pods[new PodKey { Addr = Addr.From(address) }] = new PodEntry { Ifindex = (uint)ifindex };
+                pods[new PodKey { Addr = Addr.From(address) }] = new PodEntry { Ifindex = ifindex };
         }
 
         _endpoints.SetDesired(rows);

@@ -111,6 +111,8 @@ internal readonly ref struct NetlinkAttributes(ReadOnlySpan<byte> bytes)
 
     public byte Byte(ushort type, byte missing) => TryGet(type, out var v) && v.Length >= 1 ? v[0] : missing;
 
+    public ReadOnlySpan<byte> Bytes(ushort type) => TryGet(type, out var v) ? v : default;
+
     public string Text(ushort type) => TryGet(type, out var v) ? Encoding.UTF8.GetString(v.TrimEnd((byte)0)) : "";
 
     public NetlinkAttributes Nested(ushort type) => TryGet(type, out var v) ? new NetlinkAttributes(v) : default;

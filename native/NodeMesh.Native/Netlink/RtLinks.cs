@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace NodeMesh.Native.Netlink;
 
@@ -8,11 +9,22 @@ namespace NodeMesh.Native.Netlink;
 /// <param name="PeerNetnsId">IFLA_LINK_NETNSID; -1 when it is the same namespace.</param>
 /// <param name="Flags">IFF_*.</param>
 /// <param name="OperState">IF_OPER_*: 6 is up, 0 unknown.</param>
-public sealed record NetInterface(int Ifindex, string Name, string Kind, int PeerIfindex, int PeerNetnsId, uint Flags, int Mtu, byte OperState)
+/// <param name="Mac">IFLA_ADDRESS; zero when it has none of six bytes.</param>
+/// <param name="Master">IFLA_MASTER: the bridge or bond that it is a port of; 0 when none.</param>
+public sealed record NetInterface(
+    int Ifindex, string Name, string Kind, int PeerIfindex, int PeerNetnsId, uint Flags, int Mtu, byte OperState, MacAddress Mac = default, int Master = 0)
 {
     public bool IsUp => (Flags & 1) != 0;
 
     public bool IsLoopback => (Flags & 8) != 0;
+}
+
+/// <summary>A link address as it stands in a packet: three words, each of two bytes in the order of the wire.</summary>
+public readonly record struct MacAddress(ushort Word0, ushort Word1, ushort Word2)
+{
+    internal static MacAddress Of(ReadOnlySpan<byte> bytes) => bytes.Length != 6
+        ? default
+        : new MacAddress(MemoryMarshal.Read<ushort>(bytes), MemoryMarshal.Read<ushort>(bytes[2..]), MemoryMarshal.Read<ushort>(bytes[4..]));
 }
 
 /// <summary>Interfaces, ids of network namespaces, and how a pod's two ends belong together.</summary>
@@ -33,9 +45,11 @@ public static class RtLinks
         public uint Change;
     }
 
+    private const ushort IfAddress = 1;
     private const ushort IfName = 3;
     private const ushort IfMtu = 4;
     private const ushort IfLink = 5;
+    private const ushort IfMaster = 10;
     private const ushort IfOperState = 16;
     private const ushort IfLinkInfo = 18;
     private const ushort IfInfoKind = 1;
@@ -114,6 +128,8 @@ public static class RtLinks
             attributes.Int(IfLinkNetnsId, -1),
             BinaryPrimitives.ReadUInt32LittleEndian(payload[8..]),
             attributes.Int(IfMtu, 0),
-            attributes.Byte(IfOperState, 0));
+            attributes.Byte(IfOperState, 0),
+            MacAddress.Of(attributes.Bytes(IfAddress)),
+            attributes.Int(IfMaster, 0));
     }
 }

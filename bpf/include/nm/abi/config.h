@@ -13,7 +13,7 @@ struct nm_config {
 	__u32 tcp_closing_s;
 	__u32 udp_s;
 	__u32 icmp_s;
-	__u8 pad1[4];
-	__u64 node_netns; /* cookie of the node's own network namespace */
+	__u32 local_redirect; /* 1: packets between two pods of this node go past its stack */
+	__u64 node_netns;     /* cookie of the node's own network namespace */
 };
 NM_ABI_SIZE(nm_config, 40);

@@ -3,9 +3,12 @@
 
 #include "types.h"
 
-/* A connection as its opener sees it, at one endpoint. */
+/*
+ * A connection as its opener sees it, at one endpoint; or, with ifindex 0 and NM_EGRESS, between two pods of this node,
+ * for both of them.
+ */
 struct nm_ct_key {
-	__u32 ifindex; /* endpoint */
+	__u32 ifindex; /* endpoint; 0: of both ends, which entry.opener and entry.answerer tell */
 	struct nm_addr saddr;
 	struct nm_addr daddr;
 	__be16 sport_be;
@@ -35,8 +38,10 @@ struct nm_ct_entry {
 	__u8 origin;	  /* enum nm_ct_origin */
 	__u8 flags;	  /* enum nm_ct_flag */
 	__u8 pad0[2];
+	__u32 opener;	/* ifindex of the pod that opened it; 0 unless the key's is 0 */
+	__u32 answerer; /* and of the pod that answers */
 };
-NM_ABI_SIZE(nm_ct_entry, 16);
+NM_ABI_SIZE(nm_ct_entry, 24);
 
 /* nm_fragment: what the first fragment was judged, for the later ones without ports. */
 struct nm_fragment_key {

@@ -72,9 +72,12 @@ NM_ABI_SIZE(nm_endpoint_key, 4);
 
 struct nm_endpoint_entry {
 	__u32 identity;
-	__u32 set; /* 0: no policy selects this pod, everything is allowed */
+	__u32 set;	  /* 0: no policy selects this pod, everything is allowed */
+	__u32 mtu;	  /* of its interface, when packets may be put straight into the pod; else 0 */
+	__u16 pod_mac[3]; /* link addresses of the pod's end and of the host's, as they stand in the packet */
+	__u16 host_mac[3];
 };
-NM_ABI_SIZE(nm_endpoint_entry, 8);
+NM_ABI_SIZE(nm_endpoint_entry, 24);
 
 /* nm_pod: from a local pod's address to its endpoint. */
 struct nm_pod_key {
