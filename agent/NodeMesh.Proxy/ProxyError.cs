@@ -53,9 +53,6 @@ public enum CloseReason : byte
     /// <summary>NC: the route's backend reference is invalid.</summary>
     NoCluster,
 
-    /// <summary>DT: the connection's longest time was up (drain).</summary>
-    DurationTimeout,
-
     /// <summary>MR: SNI and Host name different listeners (421).</summary>
     Misdirected,
 
@@ -79,7 +76,7 @@ public readonly record struct ProxyError(CloseReason Reason, Side Side, bool Ret
 public static class ResponseFlags
 {
     private static readonly string[] Names =
-        ["-", "DC", "DPE", "NR", "UH", "UF", "UC", "UT", "UPE", "LR", "SI", "UO", "UAEX", "NC", "DT", "MR", "NH", "TL", "LL"];
+        ["-", "DC", "DPE", "NR", "UH", "UF", "UC", "UT", "UPE", "LR", "SI", "UO", "UAEX", "NC", "MR", "NH", "TL", "LL"];
 
     /// <summary>Envoy's flag, or ours where Envoy has none; "-" for None.</summary>
     public static string Of(CloseReason reason) => Names[(int)reason];

@@ -10,12 +10,6 @@ internal sealed class FailedTransport(int fd, string failure) : ITransport
 
     public int Fd => fd;
 
-    public bool HasBufferedInput => false;
-
-    public bool WantRead => false;
-
-    public bool WantWrite => false;
-
     public string? Failure => failure;
 
     public string? ServerName => null;

@@ -15,12 +15,6 @@ internal sealed class TlsTransport(SslSession session, int fd, IpAddr client, Ha
 
     public int Fd => fd;
 
-    public bool HasBufferedInput => !_closed && session.HasPending;
-
-    public bool WantRead { get; private set; }
-
-    public bool WantWrite { get; private set; }
-
     public string? Failure { get; private set; }
 
     public string? ServerName { get; private set; }
@@ -41,7 +35,6 @@ internal sealed class TlsTransport(SslSession session, int fd, IpAddr client, Ha
         }
 
         var status = session.Handshake();
-        Note(status);
         switch (status)
         {
             case SslStatus.Done:
@@ -58,9 +51,7 @@ internal sealed class TlsTransport(SslSession session, int fd, IpAddr client, Ha
 
     public IoStatus TryRead(Span<byte> buffer, out int count)
     {
-        var status = session.Read(buffer, out count);
-        Note(status);
-        return Map(status);
+        return Map(session.Read(buffer, out count));
     }
 
     public IoStatus TryWrite(ReadOnlySpan<byte> buffer, out int count)
@@ -68,9 +59,8 @@ internal sealed class TlsTransport(SslSession session, int fd, IpAddr client, Ha
         count = 0;
         if (buffer.IsEmpty)
             return IoStatus.Done;
-        var status = session.Write(buffer, out count);
-        Note(status);
-        return Map(status) is var mapped && mapped == IoStatus.End ? IoStatus.Failed : mapped;
+        var status = Map(session.Write(buffer, out count));
+        return status == IoStatus.End ? IoStatus.Failed : status;
     }
 
     public void ShutdownWrite()
@@ -99,12 +89,6 @@ internal sealed class TlsTransport(SslSession session, int fd, IpAddr client, Ha
             return;
         _handshaking = false;
         limiter.Leave(client);
-    }
-
-    private void Note(SslStatus status)
-    {
-        WantRead = status == SslStatus.WantRead;
-        WantWrite = status == SslStatus.WantWrite;
     }
 
     private IoStatus Map(SslStatus status)

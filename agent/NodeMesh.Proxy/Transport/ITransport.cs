@@ -34,20 +34,11 @@ internal interface ITransport
     HandshakeStatus Handshake();
 
     /// <summary>Reads what there is, at most <paramref name="buffer"/>; <paramref name="count"/> is above zero exactly when Done.
-    /// A short count is no promise that the socket is drained over TLS: see <see cref="HasBufferedInput"/>.</summary>
+    /// A short count is no promise that a TLS transport is drained: read on until WouldBlock.</summary>
     IoStatus TryRead(Span<byte> buffer, out int count);
 
     /// <summary>May write less than asked. Over TLS a WouldBlock write must be repeated with the same bytes at its front (they may move).</summary>
     IoStatus TryWrite(ReadOnlySpan<byte> buffer, out int count);
-
-    /// <summary>Bytes decrypted but not yet read: no edge will announce them.</summary>
-    bool HasBufferedInput { get; }
-
-    /// <summary>The last operation waits for the socket to become readable (a TLS write may need to read).</summary>
-    bool WantRead { get; }
-
-    /// <summary>The last operation waits for the socket to become writable (a TLS read may need to write).</summary>
-    bool WantWrite { get; }
 
     /// <summary>Nothing more will be written: FIN, or close_notify and FIN.</summary>
     void ShutdownWrite();

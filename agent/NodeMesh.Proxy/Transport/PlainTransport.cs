@@ -9,12 +9,6 @@ internal sealed class PlainTransport(int fd) : ITransport
 
     public int Fd { get; private set; } = fd;
 
-    public bool HasBufferedInput => false;
-
-    public bool WantRead => false;
-
-    public bool WantWrite => false;
-
     public string? Failure => _errno == 0 ? null : Errnos.Name(_errno);
 
     public string? ServerName => null;
