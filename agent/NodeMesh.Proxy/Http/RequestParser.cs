@@ -85,52 +85,22 @@ internal static class RequestParser
 
     private static ParseStatus Meaning(RequestHead head)
     {
-        var hosts = 0;
-        int lengths = 0, encodings = 0;
-        bool close = false, keepAlive = false, upgradeToken = false, upgradeHeader = false;
-        for (var i = 0; i < head.HeaderCount; i++)
-        {
-            switch (head.HeaderIdAt(i))
-            {
-                case HeaderId.Host:
-                    hosts++;
-                    head.AuthoritySlice = head.HeaderValueSlice(i);
-                    break;
-                case HeaderId.ContentLength:
-                    lengths++;
-                    if (!HeaderParser.TryLength(head.HeaderValue(i), out var length))
-                        return ParseStatus.Malformed;
-                    head.ContentLength = length;
-                    break;
-                case HeaderId.TransferEncoding:
-                    encodings++;
-                    if (!Ascii.EqualsIgnoreCase(head.HeaderValue(i), "chunked"u8))
-                        return ParseStatus.Malformed;
-                    break;
-                case HeaderId.Connection:
-                    if (!ConnectionTokens.Read(head.HeaderValue(i), ref close, ref keepAlive, ref upgradeToken))
-                        return ParseStatus.Malformed;
-                    break;
-                case HeaderId.Upgrade:
-                    upgradeHeader = true;
-                    break;
-                case HeaderId.Expect:
-                    if (!Ascii.EqualsIgnoreCase(head.HeaderValue(i), "100-continue"u8))
-                        return ParseStatus.Expectation;
-                    head.ExpectsContinue = head.MinorVersion == 1;
-                    break;
-            }
-        }
-
-        if (lengths > 1 || encodings > 1 || lengths + encodings > 1 || (encodings == 1 && head.MinorVersion == 0))
+        var fields = new FramingFields();
+        var isGood = fields.Read(head, head.MinorVersion);
+        head.AuthoritySlice = fields.Host;
+        if (!isGood)
             return ParseStatus.Malformed;
-        if (hosts > 1 || (hosts == 0 && head.MinorVersion == 1))
+        if (fields.ExpectsMore)
+            return ParseStatus.Expectation;
+        if (fields.Hosts > 1 || (fields.Hosts == 0 && head.MinorVersion == 1))
             return ParseStatus.Malformed;
 
-        head.Framing = encodings == 1 ? BodyFraming.Chunked : head.ContentLength > 0 ? BodyFraming.Length : BodyFraming.None;
-        head.KeepAlive = head.MinorVersion == 1 && !close;
-        head.Upgrade = upgradeToken && upgradeHeader && head.MinorVersion == 1;
-        return TargetForm(head, hosts == 1);
+        head.ContentLength = fields.ContentLength;
+        head.Framing = fields.IsChunked ? BodyFraming.Chunked : fields.ContentLength > 0 ? BodyFraming.Length : BodyFraming.None;
+        head.KeepAlive = head.MinorVersion == 1 && !fields.Close;
+        head.ExpectsContinue = fields.ExpectsContinue && head.MinorVersion == 1;
+        head.Upgrade = fields.Upgrade && fields.HasUpgrade && head.MinorVersion == 1;
+        return TargetForm(head, fields.Hosts == 1);
     }
 
     private static ParseStatus TargetForm(RequestHead head, bool hasHost)

@@ -54,39 +54,17 @@ internal static class ResponseParser
 
     private static ParseStatus Meaning(ResponseHead head, bool toHead)
     {
-        int lengths = 0, encodings = 0;
-        bool close = false, keepAlive = false, upgrade = false;
-        for (var i = 0; i < head.HeaderCount; i++)
-        {
-            switch (head.HeaderIdAt(i))
-            {
-                case HeaderId.ContentLength:
-                    lengths++;
-                    if (!HeaderParser.TryLength(head.HeaderValue(i), out var length))
-                        return ParseStatus.Malformed;
-                    head.ContentLength = length;
-                    break;
-                case HeaderId.TransferEncoding:
-                    encodings++;
-                    if (!Ascii.EqualsIgnoreCase(head.HeaderValue(i), "chunked"u8))
-                        return ParseStatus.Malformed;
-                    break;
-                case HeaderId.Connection:
-                    if (!ConnectionTokens.Read(head.HeaderValue(i), ref close, ref keepAlive, ref upgrade))
-                        return ParseStatus.Malformed;
-                    break;
-            }
-        }
-
-        if (lengths > 1 || encodings > 1 || lengths + encodings > 1 || (encodings == 1 && head.MinorVersion == 0))
+        var fields = new FramingFields();
+        if (!fields.Read(head, head.MinorVersion))
             return ParseStatus.Malformed;
 
+        head.ContentLength = fields.ContentLength;
         var bodiless = toHead || head.Status is < 200 or 204 or 304;
         head.Framing = bodiless ? BodyFraming.None
-            : encodings == 1 ? BodyFraming.Chunked
-            : lengths == 1 ? (head.ContentLength > 0 ? BodyFraming.Length : BodyFraming.None)
+            : fields.IsChunked ? BodyFraming.Chunked
+            : fields.HasLength ? (head.ContentLength > 0 ? BodyFraming.Length : BodyFraming.None)
             : BodyFraming.UntilClose;
-        head.KeepAlive = head.Framing != BodyFraming.UntilClose && !close && (head.MinorVersion == 1 || keepAlive);
+        head.KeepAlive = head.Framing != BodyFraming.UntilClose && !fields.Close && (head.MinorVersion == 1 || fields.KeepAlive);
         return ParseStatus.Complete;
     }
 }
