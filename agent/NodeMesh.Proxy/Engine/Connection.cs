@@ -69,6 +69,10 @@ internal abstract class Connection(Worker worker) : IoHandler
         if ((flags & (EpollFlags.Out | Failure)) != 0)
             Writable = true;
 
+        // A reset behind the peer's FIN: no read will tell of it.
+        if (Ended && (flags & EpollFlags.Error) != 0)
+            Broken = _unreadable = true;
+
         // TLS may write to read and read to write.
         if (Transport.IsEncrypted)
             Readable = Writable = true;

@@ -168,14 +168,16 @@ internal sealed partial class HttpExchange
         _lastActivity = worker.Now;
     }
 
-    /// <summary>While the response is awaited, the client's end is an end of the request; early bytes of a next request stay where they are.</summary>
+    /// <summary>While the response is awaited: a client that resets is gone. One that only ends its side has asked all it wants and gets its answer
+    /// (RFC 9112, 9.6); early bytes of a next request stay where they are.</summary>
     private void WatchClient()
     {
-        if (!_conn.Readable || !_requestBody.IsComplete)
-            return;
-        if (_conn.Fill() is IoStatus.End or IoStatus.Failed)
+        if (_conn.Readable && _requestBody.IsComplete && _conn.Fill() == IoStatus.Failed)
             _conn.Abort(CloseReason.DownstreamClosed);
     }
+
+    /// <summary>The client has ended its side and nothing of it is left to answer: the connection ends with this response.</summary>
+    private bool IsLast => _conn.Ended && !_conn.HasInput;
 
     /// <summary>The time for the response's head runs from when the whole request is on its way.</summary>
     private void ArmRoute()

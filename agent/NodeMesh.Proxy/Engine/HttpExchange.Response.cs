@@ -133,7 +133,7 @@ internal sealed partial class HttpExchange
         var buffer = _up!.In!;
         _responseBody.Start(_response.Framing, _response.ContentLength);
         _dechunk = _response.Framing == BodyFraming.Chunked && _request.MinorVersion == 0;
-        if (_response.Framing == BodyFraming.UntilClose || _dechunk || !_requestBody.IsComplete || worker.Draining)
+        if (_response.Framing == BodyFraming.UntilClose || _dechunk || !_requestBody.IsComplete || worker.Draining || IsLast)
             KeepDownstream = false;
         if (_dechunk || _response.Status == 204)
             DropFraming();

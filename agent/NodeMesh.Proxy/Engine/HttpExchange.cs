@@ -291,6 +291,8 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
             KeepDownstream = false;
         if (KeepDownstream && !_requestBody.IsComplete)
             KeepDownstream = SkipBody();
+        if (IsLast)
+            KeepDownstream = false;
         var written = LocalReplies.Write(
             _conn.Output(), status, body, location, !KeepDownstream || worker.Draining, _request.KnownMethod != KnownMethod.Head);
         _responseStarted = true;

@@ -61,9 +61,10 @@ public class FilterTests
         {
             first.Send(Encoding.ASCII.GetBytes(Get));
             gone = filter.Next();
+            first.LingerState = new System.Net.Sockets.LingerOption(true, 0);
         }
 
-        Assert.That(() => proxy.Server.Snapshot().Requests.Length, Is.EqualTo(1).After(2000, 10), "the client's leaving is seen in a pause");
+        Assert.That(() => proxy.Server.Snapshot().Requests.Length, Is.EqualTo(1).After(2000, 10), "the client's reset is seen in a pause");
         using var client = proxy.Connect();
         client.Send(Encoding.ASCII.GetBytes(Get));
         var stream = filter.Next();
