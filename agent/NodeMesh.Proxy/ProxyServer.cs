@@ -50,7 +50,7 @@ public sealed partial class ProxyServer : IDisposable
         _workers = new Worker[Math.Max(1, options.Workers)];
         for (var i = 0; i < _workers.Length; i++)
             _workers[i] = new Worker(i, shared, accessLog is not null);
-        _gateways = new ListenerSet(_workers, options, tls, log);
+        _gateways = new ListenerSet(_workers, options, tls, log, time);
     }
 
     /// <summary>The port the transparent listeners have; <see cref="ProxyOptions.Port"/> unless that was 0.</summary>
@@ -162,6 +162,7 @@ public sealed partial class ProxyServer : IDisposable
         Stop();
         foreach (var worker in _workers)
             worker.Dispose();
+        _gateways.Dispose();
         _logStop.Dispose();
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using NodeMesh.Model;
 using NodeMesh.Native.Net;
 using NodeMesh.Native.Tls;
@@ -28,6 +29,16 @@ public sealed class TlsContextStore(TlsOptions options, TimeProvider time) : ITl
         }
     }
 
+    public void Retain(ImmutableArray<GatewayPlan> gateways)
+    {
+        var named = gateways.Where(g => g.Protocol == ListenerProtocol.Https).Select(g => g.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in _gateways.Keys)
+        {
+            if (!named.Contains(name) && _gateways.TryRemove(name, out var gone))
+                gone.Dispose();
+        }
+    }
+
     ITransport ITlsContextSource.Accept(GatewayPlan gateway, int fd)
     {
         if (!_gateways.TryGetValue(gateway.Name, out var found))
@@ -41,10 +52,11 @@ public sealed class TlsContextStore(TlsOptions options, TimeProvider time) : ITl
         {
             return new TlsTransport(SslSession.Accept(found.Front, fd), fd, client, _limiter, time, options.HandshakeTimeout);
         }
-        catch (TlsException e)
+        catch (Exception e) when (e is TlsException or ObjectDisposedException)
         {
+            // Disposed: the plan has let go of the gateway between the look-up and here.
             _limiter.Leave(client);
-            return new FailedTransport(fd, "tls: " + e.Message);
+            return new FailedTransport(fd, e is TlsException ? "tls: " + e.Message : $"tls: gateway {gateway.Name} is being removed");
         }
     }
 }

@@ -8,7 +8,7 @@ namespace NodeMesh.Proxy.Tls;
 
 /// <summary>One gateway socket across plans. Every connection starts on the same front context, so that tickets stay good; the certificate comes
 /// from the table in force when the client's hello arrives.</summary>
-internal sealed class TlsGateway : ISslContextSelector
+internal sealed class TlsGateway : ISslContextSelector, IDisposable
 {
     private static readonly byte[][] Protocols = ["http/1.1"u8.ToArray()];
 
@@ -35,6 +35,12 @@ internal sealed class TlsGateway : ISslContextSelector
         Volatile.Write(ref _table, TlsHostTable.Build(plan, _table, Create, problems));
         return problems.Count == 0 ? null : string.Join("; ", problems);
     }
+
+    /// <summary>
+    /// Lets go of the front context, which holds this object through its callbacks: once the last connection that began on it has ended, nothing refers
+    /// to either, and the certificates' contexts go with them. A handshake under way still finds its certificate.
+    /// </summary>
+    public void Dispose() => Front.Dispose();
 
     private SslContext Create(Certificate certificate) => SslContext.CreateServer(_settings, certificate.ChainPem.Reveal(), certificate.KeyPem.Reveal());
 }

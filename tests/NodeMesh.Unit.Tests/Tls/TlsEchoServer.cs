@@ -47,6 +47,9 @@ internal sealed class TlsEchoServer : IDisposable
         Problem = _store.Prepare(_plan);
     }
 
+    /// <summary>A plan without the gateway.</summary>
+    public void Forget() => _store.Retain([]);
+
     public ServedConnection Next()
     {
         Assert.That(Served.TryTake(out var served, TimeSpan.FromSeconds(10)), "no connection ended in time");
