@@ -20,7 +20,11 @@ public sealed record GatewayListener(
 
 /// <summary>A kubernetes.io/tls Secret, checked: the chain parses, is in date, and the key fits its first certificate.</summary>
 /// <param name="Fingerprint">SHA-256 of chain and key, hex; what may be shown and compared.</param>
-public sealed record Certificate(ObjectName Name, SensitiveBytes ChainPem, SensitiveBytes KeyPem, string Fingerprint, DateTimeOffset NotAfter);
+public sealed record Certificate(ObjectName Name, SensitiveBytes ChainPem, SensitiveBytes KeyPem, string Fingerprint, DateTimeOffset NotAfter)
+{
+    /// <summary>Where the Secret stood when it was read; null when it came from no file.</summary>
+    public SourceLocation? Location { get; init; }
+}
 
 /// <summary>Bytes that never reach a log or a dump: text forms show only the length.</summary>
 public sealed class SensitiveBytes(byte[] bytes)

@@ -10,10 +10,14 @@ namespace NodeMesh.Sources;
 /// <param name="time">Null: the system's clock.</param>
 public sealed class MeshWorld(int sources, TimeProvider? time = null)
 {
+    /// <summary>Says nothing but that time has passed. Where there is no room for it, other events wait and do the same.</summary>
+    private static readonly SourceEvent Tick = new("clock", [], isSynced: false);
+
     /// <summary>A source that is far ahead waits; what it holds back it can read again.</summary>
     private const int Backlog = 256;
 
     private readonly Channel<SourceEvent> _events = Channel.CreateBounded<SourceEvent>(new BoundedChannelOptions(Backlog) { SingleReader = true });
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly ModelBuilder _builder = new(time ?? TimeProvider.System);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -31,7 +35,9 @@ public sealed class MeshWorld(int sources, TimeProvider? time = null)
     {
         var waiting = sources;
         var synced = new HashSet<string>(StringComparer.Ordinal);
-        var revision = 0UL;
+        var last = MeshSnapshot.Empty;
+        var built = 0UL;
+        using var clock = _time.CreateTimer(_ => _events.Writer.TryWrite(Tick), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         do
         {
             while (_events.Reader.TryRead(out var e))
@@ -43,12 +49,16 @@ public sealed class MeshWorld(int sources, TimeProvider? time = null)
             }
             if (waiting > 0)
                 continue;
+            var now = _time.GetUtcNow();
             var snapshot = _builder.Build();
-            if (snapshot.Revision == revision)
+            var marked = CertificateExpiry.Mark(snapshot, now);
+            clock.Change(CertificateExpiry.Next(snapshot, now) ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            if (snapshot.Revision == built && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan()))
                 continue;
-            revision = snapshot.Revision;
+            built = snapshot.Revision;
+            last = marked with { Revision = last.Revision + 1 };
             _synced.TrySetResult();
-            yield return snapshot;
+            yield return last;
         }
         while (await _events.Reader.WaitToReadAsync(stop).ConfigureAwait(false));
     }

@@ -71,7 +71,7 @@ internal static class SecretTranslator
         hash.AppendData(chain);
         hash.AppendData(key);
         var fingerprint = Convert.ToHexStringLower(hash.GetHashAndReset());
-        return new Certificate(obj.Name, new SensitiveBytes(chain), new SensitiveBytes(key), fingerprint, to);
+        return new Certificate(obj.Name, new SensitiveBytes(chain), new SensitiveBytes(key), fingerprint, to) { Location = obj.Location };
     }
 
     private static X509Certificate2? Load(Fields root, string pem)
