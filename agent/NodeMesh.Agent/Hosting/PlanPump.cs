@@ -49,8 +49,7 @@ internal sealed class PlanPump : IDisposable
 
     private void Run()
     {
-        // A large plan may take a second of CPU; the proxy's workers come first.
-        Native.ThreadPriority.Lower(5);
+        var isFirst = true;
         var previous = MeshPlan.Empty;
         while (_wake.WaitOne() && !_stopping)
         {
@@ -61,6 +60,12 @@ internal sealed class PlanPump : IDisposable
                 var started = Stopwatch.GetTimestamp();
                 previous = MeshCompiler.Compile(snapshot, Volatile.Read(ref _facts), previous);
                 _compiled(snapshot, previous, Stopwatch.GetElapsedTime(started));
+
+                // A large plan may take a second of CPU; the proxy's workers come first. The first plan starts them, and a thread begins with the
+                // priority of the one that starts it: so not before.
+                if (isFirst)
+                    Native.ThreadPriority.Lower(5);
+                isFirst = false;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
