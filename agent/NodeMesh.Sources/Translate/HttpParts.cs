@@ -35,12 +35,14 @@ internal static class HttpParts
         }
         try
         {
+            // As it stands, so that it cannot close a group that is not its own; then as the proxy matches it: the whole value.
             _ = new Regex(pattern, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            _ = new Regex($@"\A(?:{pattern})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
             return true;
         }
         catch (RegexParseException e)
         {
-            at.Error("bad-regex", $"the expression is not valid at character {e.Offset}: {e.Error}");
+            at.Error("bad-regex", $"the expression is not valid at character {Math.Min(e.Offset, pattern.Length)}: {e.Error}");
         }
         catch (NotSupportedException)
         {
@@ -48,6 +50,10 @@ internal static class HttpParts
         }
         return false;
     }
+
+    /// <summary>Header fields that frame the message or belong to one hop are the proxy's: no filter may change them.</summary>
+    public static bool IsFraming(string lowerName) => lowerName is "content-length" or "transfer-encoding" or "connection" or "keep-alive"
+        or "proxy-connection" or "te" or "trailer" or "upgrade";
 
     /// <summary>The field 'name' in lower case.</summary>
     public static string? HeaderName(Fields header)

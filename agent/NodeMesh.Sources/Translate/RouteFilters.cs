@@ -70,12 +70,23 @@ internal static class RouteFilters
                 continue;
             if (!Names.IsToken(name))
                 item.Error("bad-value", $"'{name}' is not a header's name");
+            CheckName(item, name.ToLowerInvariant(), hostMayBeSet: false);
             remove.Add(name.ToLowerInvariant());
         }
-        return new HeaderFilter(onResponse, Pairs(body.Items("set")), Pairs(body.Items("add")), [.. remove.Distinct()]);
+        return new HeaderFilter(
+            onResponse, Pairs(body.Items("set"), hostMayBeSet: !onResponse), Pairs(body.Items("add"), hostMayBeSet: false), [.. remove.Distinct()]);
     }
 
-    private static ImmutableArray<KeyValuePair<string, string>> Pairs(ImmutableArray<Value> items)
+    /// <summary>What the proxy would not do is said here, so that no filter is dropped without a word.</summary>
+    private static void CheckName(Value at, string name, bool hostMayBeSet)
+    {
+        if (HttpParts.IsFraming(name))
+            at.Error("bad-value", $"'{name}' frames the message or belongs to one connection, which the proxy sees to; remove it from the filter");
+        else if (name == "host" && !hostMayBeSet)
+            at.Error("bad-value", "'host' can only be set on requests; use 'set' in a RequestHeaderModifier, or URLRewrite with a hostname");
+    }
+
+    private static ImmutableArray<KeyValuePair<string, string>> Pairs(ImmutableArray<Value> items, bool hostMayBeSet)
     {
         var result = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>();
         foreach (var item in items)
@@ -84,6 +95,8 @@ internal static class RouteFilters
             if (h is null)
                 continue;
             var name = HttpParts.HeaderName(h);
+            if (name is not null && h.Get("name") is { } nameAt)
+                CheckName(nameAt, name, hostMayBeSet);
             var at = h.Require("value");
             if (at?.Text() is not { } value || name is null)
                 continue;
