@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NodeMesh.Compiler.Gateways;
 using NodeMesh.Compiler.Identities;
 using NodeMesh.Compiler.Policies;
@@ -14,20 +15,59 @@ public static class MeshCompiler
     /// <summary>Compiles from nothing.</summary>
     public static MeshPlan Compile(MeshSnapshot mesh, NodeFacts node) => Compile(mesh, node, MeshPlan.Empty);
 
-    /// <summary>The same plan as without <paramref name="previous"/>; what did not change is the very object of that plan.</summary>
+    /// <summary>The same plan as without <paramref name="previous"/>; what did not change is the very object of that plan, and costs next to nothing.</summary>
     /// <param name="previous">The plan before; <see cref="MeshPlan.Empty"/> when there is none.</param>
     public static MeshPlan Compile(MeshSnapshot mesh, NodeFacts node, MeshPlan previous)
     {
-        var plan = new PlanBuilder(mesh, node, previous);
+        var before = previous.Memory as CompilerMemory;
+        var view = NodeView.Of(mesh, node);
+        var catalog = new Lazy<ServiceCatalog>(() => ServiceCatalog.Build(mesh, view, previous.Proxy));
 
-        var identities = IdentityStage.Run(mesh, node, plan);
-        var catalog = ServiceCatalog.Build(mesh, previous.Proxy);
-        var attachments = AttachStage.Run(mesh, catalog, plan);            // which routes shape which service ports
-        var frontends = ServiceStage.Run(mesh, attachments, plan);         // load balancing in the kernel
-        RouteStage.Run(catalog, attachments, frontends, plan);       // what the proxy does with a service's requests
-        PolicyStage.Run(mesh, node, identities, plan);                     // default deny is a row, not a missing row
-        GatewayStage.Run(mesh, node, catalog, identities, plan);
+        var policy = before is not null && before.HasSamePolicyInput(mesh, node)
+            ? before.Policy
+            : Policy(mesh, node, previous.Proxy);                                      // default deny is a row, not a missing row
+        var attach = before is not null && before.HasSameRouteInput(mesh, node) && !Speaks(before.Attach, before.Mesh.Services, mesh.Services)
+            ? before.Attach
+            : Attach(mesh, catalog, previous.Proxy, before?.Attach);                   // which routes shape which service ports
+        var services = ServiceStage.Run(mesh, node, view, attach.L7, before?.Services ?? ServiceTables.Empty, out var touched); // load balancing in the kernel
+        var routes = before is not null && ReferenceEquals(attach, before.Attach) && ReferenceEquals(policy.Identities.Namespaces, before.Policy.Identities.Namespaces)
+            && !touched.Any(t => attach.Services.Contains(t.Name))
+            ? before.Routes
+            : Routes(mesh, node, catalog, policy, attach, services, previous.Proxy);   // what the proxy does with requests
 
-        return plan.Build(identities);
+        return PlanJoin.Join(new CompilerMemory(mesh, node, policy, attach, services, routes), before, previous);
     }
+
+    private static PolicyPart Policy(MeshSnapshot mesh, NodeFacts node, ProxyPlan previous)
+    {
+        var plan = new PlanBuilder(previous);
+        var identities = IdentityStage.Run(mesh, node, plan);
+        PolicyStage.Run(mesh, node, identities, plan);
+        return new PolicyPart(identities, plan);
+    }
+
+    private static AttachPart Attach(MeshSnapshot mesh, Lazy<ServiceCatalog> catalog, ProxyPlan previous, AttachPart? before)
+    {
+        var plan = new PlanBuilder(previous);
+        var attachments = mesh.Routes.Length == 0 ? new RouteAttachments([]) : AttachStage.Run(mesh, catalog.Value, plan);
+        var parents = mesh.Routes.SelectMany(r => r.Parents).Where(p => p.Kind == ParentKind.Service).Select(p => p.Name);
+        var backends = mesh.Routes.SelectMany(r => r.Rules).SelectMany(r => r.Backends).Select(b => b.Service);
+        ImmutableHashSet<ServicePortName> l7 = [.. attachments.Ports];
+        return new AttachPart(attachments, [.. parents, .. backends], before is not null && before.L7.SetEquals(l7) ? before.L7 : l7, plan);
+    }
+
+    private static PlanBuilder Routes(
+        MeshSnapshot mesh, NodeFacts node, Lazy<ServiceCatalog> catalog, PolicyPart policy, AttachPart attach, ServiceTables services, ProxyPlan previous)
+    {
+        var plan = new PlanBuilder(previous);
+        if (mesh.Routes.Length == 0 && mesh.Gateways.Length == 0)
+            return plan;
+        RouteStage.Run(catalog.Value, attach.Attachments, services.L7Frontends(), plan);
+        GatewayStage.Run(mesh, node, catalog.Value, policy.Identities, plan);
+        return plan;
+    }
+
+    /// <summary>Whether a service that a route speaks of changed.</summary>
+    private static bool Speaks(AttachPart attach, ImmutableArray<Service> before, ImmutableArray<Service> now) =>
+        attach.Services.Count > 0 && SortedLists.Difference(before, now, s => s.Name).Any(d => attach.Services.Contains((d.New ?? d.Old)!.Name));
 }

@@ -47,6 +47,10 @@ public sealed record MapSizes
 
     public uint Slots { get; init; } = 262144;
 
+    public uint Members { get; init; } = 65536;
+
+    public uint SourceRanges { get; init; } = 16384;
+
     public uint Frontends { get; init; } = 65536;
 
     public uint Classes { get; init; } = 262144;

@@ -22,4 +22,20 @@ public sealed record MeshSnapshot(
 /// <param name="NodeName">Pods with this spec.nodeName, or with an attachment and none, are local.</param>
 /// <param name="Addresses">Addresses on the node's devices, loopback and link-local left out.</param>
 /// <param name="GatewayAddresses">Where Gateways listen unless they say; empty: the wildcard addresses.</param>
-public sealed record NodeFacts(string NodeName, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> GatewayAddresses);
+public sealed record NodeFacts(string NodeName, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> GatewayAddresses)
+{
+    /// <summary>NodePorts are served at the node's addresses in these blocks; empty: at all.</summary>
+    public ImmutableArray<IpPrefix> NodePortBlocks { get; init; } = [];
+
+    /// <summary>Where the node's processes listen, the agent itself left out.</summary>
+    public ImmutableHashSet<BusyPort> BusyPorts { get; init; } = [];
+
+    /// <summary>For services that do not say.</summary>
+    public Balancing Balancing { get; init; }
+
+    /// <summary>A prime.</summary>
+    public int MaglevTableSize { get; init; } = 1021;
+}
+
+/// <param name="Address">"0.0.0.0" for every IPv4 address, "::" for every address.</param>
+public readonly record struct BusyPort(Protocol Protocol, IpAddr Address, ushort Port);

@@ -37,7 +37,20 @@ public sealed record Workload(
     bool Ready,
     bool Terminating,
     Attachment Attachment,
-    SourceLocation? Location = null);
+    SourceLocation? Location = null)
+{
+    /// <summary>metadata.creationTimestamp.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>Empty for pods on the host's network, which listen there themselves.</summary>
+    public ImmutableArray<HostPort> HostPorts { get; init; } = [];
+}
+
+/// <summary>A port of the node that leads to a pod's container.</summary>
+/// <param name="Number">On the node.</param>
+/// <param name="Target">In the pod.</param>
+/// <param name="Address">hostIP; null: every address of the node.</param>
+public readonly record struct HostPort(ushort Number, ushort Target, Protocol Protocol, IpAddr? Address);
 
 public sealed record MeshNamespace(string Name, ImmutableSortedDictionary<string, string> Labels);
 

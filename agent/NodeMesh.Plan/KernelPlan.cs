@@ -6,21 +6,25 @@ namespace NodeMesh.Plan;
 
 /// <summary>Rows of the kernel's tables, as they should be. Keys that depend on the node's interfaces are left to the reconciler.</summary>
 public sealed record KernelPlan(
-    ImmutableDictionary<IdentityKey, IdentityEntry> Identities,
-    ImmutableDictionary<BackendKey, BackendEntry> Backends,
-    ImmutableDictionary<SlotKey, SlotEntry> Slots,
-    ImmutableDictionary<FrontendKey, FrontendEntry> Frontends,
-    ImmutableDictionary<ClassKey, ClassEntry> Classes,
-    ImmutableDictionary<VerdictKey, VerdictEntry> Verdicts,
+    RowTable<IdentityKey, IdentityEntry> Identities,
+    RowTable<BackendKey, BackendEntry> Backends,
+    RowTable<SlotKey, SlotEntry> Slots,
+    RowTable<MemberKey, MemberEntry> Members,
+    RowTable<SourceRangeKey, SourceRangeEntry> SourceRanges,
+    RowTable<FrontendKey, FrontendEntry> Frontends,
+    RowTable<ClassKey, ClassEntry> Classes,
+    RowTable<VerdictKey, VerdictEntry> Verdicts,
     ImmutableArray<EndpointPlan> Endpoints)
 {
     public static readonly KernelPlan Empty = new(
-        ImmutableDictionary<IdentityKey, IdentityEntry>.Empty,
-        ImmutableDictionary<BackendKey, BackendEntry>.Empty,
-        ImmutableDictionary<SlotKey, SlotEntry>.Empty,
-        ImmutableDictionary<FrontendKey, FrontendEntry>.Empty,
-        ImmutableDictionary<ClassKey, ClassEntry>.Empty,
-        ImmutableDictionary<VerdictKey, VerdictEntry>.Empty,
+        RowTable<IdentityKey, IdentityEntry>.Empty,
+        RowTable<BackendKey, BackendEntry>.Empty,
+        RowTable<SlotKey, SlotEntry>.Empty,
+        RowTable<MemberKey, MemberEntry>.Empty,
+        RowTable<SourceRangeKey, SourceRangeEntry>.Empty,
+        RowTable<FrontendKey, FrontendEntry>.Empty,
+        RowTable<ClassKey, ClassEntry>.Empty,
+        RowTable<VerdictKey, VerdictEntry>.Empty,
         []);
 }
 

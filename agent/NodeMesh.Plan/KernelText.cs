@@ -17,9 +17,7 @@ internal static class KernelText
         text.Section("endpoints", kernel.Endpoints.Select(e =>
             $"{e.Name} {Addresses(e.Addresses)} {Interface(e.Attachment)}: {(e.PolicySet == 0 ? "no policy" : sets[e.PolicySet])}"));
         text.Section("policy", sets.OrderBy(s => s.Value, StringComparer.Ordinal).SelectMany(s => SetLines(plan, s.Key, s.Value)));
-        text.Section("services", kernel.Frontends
-            .OrderBy(f => plan.Names.Services.GetValueOrDefault(f.Value.Service), StringComparer.Ordinal).ThenBy(f => f.Key.Addr.ToIpAddr()).ThenBy(f => f.Key.PortBe.ToHost())
-            .SelectMany(f => ServiceLines(plan, f.Key, f.Value)));
+        ServiceText.Write(plan, text);
     }
 
     private static string Prefix(IdentityKey key) => new IpPrefix(key.Addr.ToIpAddr(), (int)key.PrefixBits).ToString();
@@ -110,18 +108,5 @@ internal static class KernelText
             parts.Add($"host {string.Join("|", match.Hosts)}");
         parts.AddRange(match.Headers.Select(h => $"header {h.Name} {ProxyText.Match(new StringMatch(h.Type, h.Value))}"));
         return parts.Count == 0 ? "every request" : string.Join(", ", parts);
-    }
-
-    private static IEnumerable<string> ServiceLines(MeshPlan plan, FrontendKey key, FrontendEntry entry)
-    {
-        var name = plan.Names.Services.GetValueOrDefault(entry.Service) ?? $"service {entry.Service}";
-        var flags = (entry.Flags & (uint)FrontendFlag.L7) != 0 ? " [through the proxy]" : "";
-        yield return $"{name} at {ProxyText.AddressAndPort(key.Addr.ToIpAddr(), key.PortBe.ToHost())}{flags}{(entry.Inside.Slots == 0 ? ": no backend" : "")}";
-        for (var slot = 0u; slot < entry.Inside.Slots; slot++)
-        {
-            var id = plan.Kernel.Slots[new SlotKey { Group = entry.Inside.Id, Slot = slot }].Backend;
-            var backend = plan.Kernel.Backends[new BackendKey { Backend = id }];
-            yield return $"  {ProxyText.AddressAndPort(backend.Addr.ToIpAddr(), backend.PortBe.ToHost())}";
-        }
     }
 }

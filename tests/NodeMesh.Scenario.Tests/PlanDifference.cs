@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using NodeMesh.Plan;
 
 namespace NodeMesh.Scenario.Tests;
@@ -11,6 +10,8 @@ internal static class PlanDifference
         Table("identities", expected.Kernel.Identities, actual.Kernel.Identities, when);
         Table("backends", expected.Kernel.Backends, actual.Kernel.Backends, when);
         Table("slots", expected.Kernel.Slots, actual.Kernel.Slots, when);
+        Table("members", expected.Kernel.Members, actual.Kernel.Members, when);
+        Table("source ranges", expected.Kernel.SourceRanges, actual.Kernel.SourceRanges, when);
         Table("frontends", expected.Kernel.Frontends, actual.Kernel.Frontends, when);
         Table("classes", expected.Kernel.Classes, actual.Kernel.Classes, when);
         Table("verdicts", expected.Kernel.Verdicts, actual.Kernel.Verdicts, when);
@@ -22,7 +23,7 @@ internal static class PlanDifference
 
     private static string Text(EndpointPlan endpoint) => $"{endpoint.Name} {string.Join(",", endpoint.Addresses)} {endpoint.Identity} {endpoint.PolicySet}";
 
-    private static void Table<TKey, TValue>(string name, ImmutableDictionary<TKey, TValue> expected, ImmutableDictionary<TKey, TValue> actual, string when)
+    private static void Table<TKey, TValue>(string name, RowTable<TKey, TValue> expected, RowTable<TKey, TValue> actual, string when)
         where TKey : struct
         where TValue : struct
     {

@@ -2,10 +2,10 @@ using System.Globalization;
 using NodeMesh.Bench;
 using NodeMesh.Testing;
 
-// usage: bench [l4] [l7] [memory] [--rounds N] [--seconds N]; nothing named: all
+// usage: bench [l4] [l7] [memory] [scale] [--rounds N] [--seconds N] [--services N] [--changes N]; nothing named: all
 var rounds = Number("--rounds", 5);
 var seconds = Number("--seconds", 4);
-var named = args.Where(a => a is "l4" or "l7" or "memory").ToHashSet();
+var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale").ToHashSet();
 
 var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
 Console.WriteLine($"{cpu}, {Environment.ProcessorCount} cores, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}, {DateTime.UtcNow:yyyy-MM-dd}");
@@ -16,6 +16,8 @@ if (Wanted("l4"))
     Layer4.Run(rounds, seconds);
 if (Wanted("l7"))
     Layer7.Run(rounds, seconds);
+if (Wanted("scale"))
+    Scale.Run(Number("--services", 10_000), 5, Number("--changes", 200));
 return 0;
 
 bool Wanted(string what) => named.Count == 0 || named.Contains(what);

@@ -26,7 +26,9 @@ internal static class FileCommands
         verb.Options.Add(output);
         verb.Does(parse =>
         {
-            var (_, diagnostics) = ManifestReader.Read(ReadFiles(parse.GetValue(files)!));
+            // What only shows when objects meet (two services on one port, say) is found by the compiler, on any node.
+            var (snapshot, _) = ManifestReader.Read(ReadFiles(parse.GetValue(files)!));
+            var diagnostics = MeshCompiler.Compile(snapshot, new NodeFacts("", [], [])).Diagnostics;
             var to = parse.InvocationConfiguration.Output;
             if (parse.GetValue(output) == OutputFormat.Json)
             {
@@ -50,12 +52,12 @@ internal static class FileCommands
             new Example("nodemesh plan --node-name node-a /etc/nodemesh", "The plan of one node"),
             new Example("diff <(nodemesh plan old/) <(nodemesh plan new/)", "What a change would do"));
         var files = Files(verb);
-        var node = OptionBinding.To(verb, [OptionTable.NodeName, OptionTable.NodeAddress, OptionTable.GatewayAddress]);
+        var node = OptionBinding.To(verb, NodeOptions.Specs);
         verb.Does(parse =>
         {
             var (snapshot, diagnostics) = ManifestReader.Read(ReadFiles(parse.GetValue(files)!));
-            var values = node.Read(parse);
-            var facts = new NodeFacts(values.OneOr(OptionTable.NodeName, Environment.MachineName), [.. values.Many(OptionTable.NodeAddress)], [.. values.Many(OptionTable.GatewayAddress)]);
+            var options = NodeOptions.Read(node.Read(parse));
+            var facts = options.Facts(options.Addresses);
             parse.InvocationConfiguration.Output.Write(PlanText.Of(MeshCompiler.Compile(snapshot, facts)));
             return diagnostics.Any(d => d.Severity == Severity.Error) ? ExitCode.InvalidInput : ExitCode.Ok;
         });

@@ -5,12 +5,16 @@ using NodeMesh.Native.Netlink;
 
 namespace NodeMesh.Agent.Hosting;
 
-/// <summary>What the node itself contributes to plans: its addresses, followed as they change unless the operator named them.</summary>
+/// <summary>What the node itself contributes to plans, followed as it changes: its addresses, unless the operator named them, and the ports that its processes
+/// listen on.</summary>
 internal sealed class NodeFactsSource : IDisposable
 {
     private static readonly TimeSpan s_wait = TimeSpan.FromMilliseconds(500);
 
+    private static readonly TimeSpan s_portsInterval = TimeSpan.FromSeconds(2);
+
     private readonly NodeOptions _options;
+    private readonly ListeningPorts _ports = new();
     private readonly NetlinkSocket _netlink = new();
     private readonly LinkWatch _watch = new();
     private readonly Action<NodeFacts> _changed;
@@ -25,6 +29,7 @@ internal sealed class NodeFactsSource : IDisposable
         _options = options;
         _changed = changed;
         _failed = failed;
+        _ports.Refresh();
         Current = Read();
         _thread = new Thread(Run) { IsBackground = true, Name = "node-facts" };
     }
@@ -44,19 +49,27 @@ internal sealed class NodeFactsSource : IDisposable
 
     private void Run()
     {
+        var portsRead = Environment.TickCount64;
         while (!_stopping)
         {
             try
             {
-                if (!_watch.Wait(s_wait) || _watch.Drain() is { AddressesChanged: false, Lost: false })
+                var isOther = _watch.Wait(s_wait) && _watch.Drain() is not { AddressesChanged: false, Lost: false };
+                if (Environment.TickCount64 - portsRead >= s_portsInterval.TotalMilliseconds)
+                {
+                    isOther |= _ports.Refresh();
+                    portsRead = Environment.TickCount64;
+                }
+
+                if (!isOther)
                     continue;
                 var next = Read();
-                if (next.Addresses.SequenceEqual(Current.Addresses))
+                if (next.Addresses.SequenceEqual(Current.Addresses) && ReferenceEquals(next.BusyPorts, Current.BusyPorts))
                     continue;
                 Current = next;
                 _changed(next);
             }
-            catch (NodeMesh.Native.SyscallException e)
+            catch (Exception e) when (e is NodeMesh.Native.SyscallException or IOException)
             {
                 _failed(e);
                 Thread.Sleep(s_wait);
@@ -70,6 +83,6 @@ internal sealed class NodeFactsSource : IDisposable
         var addresses = _options.Addresses.Count > 0
             ? _options.Addresses
             : [.. RtAddresses.Dump(_netlink).Where(a => a.Scope == global && !IPAddress.IsLoopback(a.Address) && !a.Address.IsIPv6LinkLocal).Select(a => IpAddr.From(a.Address))];
-        return new NodeFacts(_options.Name, [.. addresses.Distinct().Order()], [.. _options.GatewayAddresses]);
+        return _options.Facts(addresses) with { BusyPorts = _ports.Current };
     }
 }

@@ -18,7 +18,7 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
         return new AgentOptions(
             configDir,
             Path.GetFullPath(values.One(OptionTable.RunDir)),
-            new NodeOptions(values.OneOr(NodeName, Environment.MachineName), values.Many(NodeAddress), values.Many(GatewayAddress)),
+            NodeOptions.Read(values),
             ReadDatapath(values),
             new BpfSourceOptions(values.One(BpfCompile), values.OneOr(Clang, "")),
             new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
@@ -50,7 +50,25 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
 
 /// <param name="Addresses">Empty: from the interfaces.</param>
 /// <param name="GatewayAddresses">Empty: every address.</param>
-internal sealed record NodeOptions(string Name, IReadOnlyList<IpAddr> Addresses, IReadOnlyList<IpAddr> GatewayAddresses);
+/// <param name="NodePortBlocks">Empty: every address.</param>
+internal sealed record NodeOptions(
+    string Name, IReadOnlyList<IpAddr> Addresses, IReadOnlyList<IpAddr> GatewayAddresses, IReadOnlyList<IpPrefix> NodePortBlocks, Balancing Balancing, int MaglevTableSize)
+{
+    /// <summary>What a plan depends on; these are options of <c>nodemesh plan</c> too.</summary>
+    public static readonly OptionSpec[] Specs = [NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, OptionTable.MaglevTableSize];
+
+    /// <exception cref="CommandFailure">BadOptions.</exception>
+    public static NodeOptions Read(OptionValues values) => new(
+        values.OneOr(NodeName, Environment.MachineName), values.Many(NodeAddress), values.Many(GatewayAddress), values.Many(NodePortAddresses),
+        values.One(LbAlgorithm), values.One(OptionTable.MaglevTableSize));
+
+    public NodeFacts Facts(IEnumerable<IpAddr> addresses) => new(Name, [.. addresses.Distinct().Order()], [.. GatewayAddresses])
+    {
+        NodePortBlocks = [.. NodePortBlocks],
+        Balancing = Balancing,
+        MaglevTableSize = MaglevTableSize,
+    };
+}
 
 /// <param name="Compile">From the embedded sources, on this node.</param>
 /// <param name="Clang">Empty: looked for in PATH.</param>

@@ -43,6 +43,34 @@ internal static class OptionParsers
         return IpAddr.TryParse(text, out value);
     }
 
+    public static bool Block(string text, out IpPrefix value, out string why)
+    {
+        why = "a CIDR block expected, as 10.0.0.0/8 or fd00::/8";
+        return IpPrefix.TryParse(text, out value);
+    }
+
+    public static bool Algorithm(string text, out Balancing value, out string why)
+    {
+        why = "random or maglev expected";
+        value = text == "maglev" ? Balancing.Maglev : Balancing.Random;
+        return text is "maglev" or "random";
+    }
+
+    /// <summary>A prime from 3 to 131071.</summary>
+    public static bool Prime(string text, out int value, out string why)
+    {
+        why = "a prime from 3 to 131071 expected, as 251, 1021, 4093 or 65537";
+        return Number(3, 131071)(text, out value, out _) && IsPrime(value);
+    }
+
+    private static bool IsPrime(int number)
+    {
+        for (var divisor = 2; divisor * divisor <= number; divisor++)
+            if (number % divisor == 0)
+                return false;
+        return true;
+    }
+
     public static bool Socket(string text, out IPEndPoint value, out string why)
     {
         why = "ADDRESS:PORT expected, as 127.0.0.1:9464 or [::1]:9464";

@@ -8,6 +8,8 @@ namespace NodeMesh.Compiler.Routes;
 /// <summary>The routes that shape each service port, by name.</summary>
 internal sealed class RouteAttachments(Dictionary<ServicePortName, List<Route>> routes)
 {
+    public IReadOnlyCollection<ServicePortName> Ports => routes.Keys;
+
     public ImmutableArray<Route> Of(ServicePortName port) => routes.TryGetValue(port, out var attached) ? [.. attached] : [];
 }
 

@@ -13,17 +13,19 @@ internal readonly record struct ServicePortName(ObjectName Service, ushort Port)
 internal sealed class ServiceCatalog
 {
     private readonly Dictionary<ObjectName, Service> _services;
+    private readonly NodeView _node;
     private readonly Dictionary<string, ClusterPlan> _previous;
     private readonly Dictionary<string, ClusterPlan> _clusters = new(StringComparer.Ordinal);
 
-    private ServiceCatalog(Dictionary<ObjectName, Service> services, Dictionary<string, ClusterPlan> previous)
+    private ServiceCatalog(Dictionary<ObjectName, Service> services, NodeView node, Dictionary<string, ClusterPlan> previous)
     {
         _services = services;
+        _node = node;
         _previous = previous;
     }
 
     /// <param name="previous">Whose clusters are taken over where they are equal.</param>
-    public static ServiceCatalog Build(MeshSnapshot mesh, ProxyPlan previous)
+    public static ServiceCatalog Build(MeshSnapshot mesh, NodeView node, ProxyPlan previous)
     {
         var old = new Dictionary<string, ClusterPlan>(StringComparer.Ordinal);
         var tables = previous.Services.Values.Select(s => s.Routes)
@@ -32,7 +34,7 @@ internal sealed class ServiceCatalog
         foreach (var cluster in previous.Services.Values.Select(s => s.Cluster).Concat(inRoutes))
             if (cluster is not null)
                 old[cluster.Name] = cluster;
-        return new ServiceCatalog(mesh.Services.ToDictionary(s => s.Name), old);
+        return new ServiceCatalog(mesh.Services.ToDictionary(s => s.Name), node, old);
     }
 
     public Service? Find(ObjectName name) => _services.GetValueOrDefault(name);
@@ -40,16 +42,16 @@ internal sealed class ServiceCatalog
     public ServicePort? FindTcpPort(ServicePortName name) =>
         Find(name.Service)?.Ports.FirstOrDefault(p => p.Port == name.Port && p.Protocol == Protocol.Tcp);
 
-    /// <summary>Backends of one family: the proxy keeps the client's address, so it cannot change over to the other.</summary>
+    /// <summary>Those backends of one family that the kernel would choose among for a caller inside: the proxy keeps the client's address, so it cannot change over to the other.</summary>
     /// <returns>Null when there is no such service or TCP port.</returns>
     public ClusterPlan? Cluster(ServicePortName name, bool ipv4)
     {
         var text = ipv4 ? name.ToString() : $"{name}/IPv6";
         if (_clusters.TryGetValue(text, out var cluster))
             return cluster;
-        if (FindTcpPort(name) is not { } port)
+        if (Find(name.Service) is not { } service || FindTcpPort(name) is not { } port)
             return null;
-        cluster = new ClusterPlan(text, [.. port.Backends.Where(b => b.Address.IsIPv4 == ipv4).Select(b => new EndpointAddress(b.Address, b.Port))]);
+        cluster = new ClusterPlan(text, [.. BackendChoice.Inside(service, port, ipv4, _node).Select(b => new EndpointAddress(b.Address, b.Port))]);
         if (_previous.TryGetValue(text, out var old) && PlanEquality.Same(old, cluster))
             cluster = old;
         _clusters.Add(text, cluster);

@@ -60,6 +60,12 @@ internal sealed class MapResize : IDisposable
                 case MapCatalog.Slot:
                     Copy<SlotKey, SlotEntry>(spec, old);
                     break;
+                case MapCatalog.Member:
+                    Copy<MemberKey, MemberEntry>(spec, old);
+                    break;
+                case MapCatalog.SourceRange:
+                    Copy<SourceRangeKey, SourceRangeEntry>(spec, old);
+                    break;
                 case MapCatalog.Frontend:
                     Copy<FrontendKey, FrontendEntry>(spec, old);
                     break;

@@ -15,6 +15,8 @@ internal sealed class KernelTables : IDisposable
     private readonly MirrorTable<IdentityKey, IdentityEntry> _identities;
     private readonly MirrorTable<BackendKey, BackendEntry> _backends;
     private readonly MirrorTable<SlotKey, SlotEntry> _slots;
+    private readonly MirrorTable<MemberKey, MemberEntry> _members;
+    private readonly MirrorTable<SourceRangeKey, SourceRangeEntry> _sourceRanges;
     private readonly MirrorTable<FrontendKey, FrontendEntry> _frontends;
     private readonly MirrorTable<ClassKey, ClassEntry> _classes;
     private readonly MirrorTable<VerdictKey, VerdictEntry> _verdicts;
@@ -30,6 +32,8 @@ internal sealed class KernelTables : IDisposable
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
         _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { });
         _slots = Table<SlotKey, SlotEntry>(objects, MapCatalog.Slot, () => { });
+        _members = Table<MemberKey, MemberEntry>(objects, MapCatalog.Member, () => { });
+        _sourceRanges = Table<SourceRangeKey, SourceRangeEntry>(objects, MapCatalog.SourceRange, () => { });
         _frontends = Table<FrontendKey, FrontendEntry>(objects, MapCatalog.Frontend, () => { });
         _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
         _verdicts = Table<VerdictKey, VerdictEntry>(objects, MapCatalog.Verdict, _epoch.Begin);
@@ -40,7 +44,7 @@ internal sealed class KernelTables : IDisposable
     public uint Epoch => _epoch.Current;
 
     public IEnumerable<MapFill> Fill =>
-        [_identities.Fill, _backends.Fill, _slots.Fill, _frontends.Fill, _classes.Fill, _verdicts.Fill, _endpoints.Fill, _pods.Fill];
+        [_identities.Fill, _backends.Fill, _slots.Fill, _members.Fill, _sourceRanges.Fill, _frontends.Fill, _classes.Fill, _verdicts.Fill, _endpoints.Fill, _pods.Fill];
 
     /// <param name="endpoints">The link of each endpoint that has been found.</param>
     public void SetDesired(KernelPlan plan, IReadOnlyDictionary<EndpointPlan, PodLink> endpoints)
@@ -48,6 +52,8 @@ internal sealed class KernelTables : IDisposable
         _identities.SetDesired(plan.Identities);
         _backends.SetDesired(plan.Backends);
         _slots.SetDesired(plan.Slots);
+        _members.SetDesired(plan.Members);
+        _sourceRanges.SetDesired(plan.SourceRanges);
         _frontends.SetDesired(plan.Frontends);
         _classes.SetDesired(plan.Classes);
         _verdicts.SetDesired(plan.Verdicts);
@@ -84,8 +90,12 @@ internal sealed class KernelTables : IDisposable
         _backends.Upsert(tally);
 
         _slots.Upsert(tally, (_, slot) => _backends.Missing.Contains(new BackendKey { Backend = slot.Backend }));
-        var brokenGroups = _slots.Missing.Select(k => k.Group).ToHashSet();
-        _frontends.Upsert(tally, (_, frontend) => brokenGroups.Contains(frontend.Inside.Id) || brokenGroups.Contains(frontend.Outside.Id));
+        _members.Upsert(tally, (key, _) => _backends.Missing.Contains(new BackendKey { Backend = key.Backend }));
+        _sourceRanges.Upsert(tally);
+        var brokenGroups = _slots.Missing.Select(k => k.Group).Concat(_members.Missing.Select(k => k.Group)).ToHashSet();
+        var brokenRanges = _sourceRanges.Missing.Select(k => k.Ranges).ToHashSet();
+        _frontends.Upsert(tally, (_, frontend) => brokenGroups.Contains(frontend.Inside.Id) || brokenGroups.Contains(frontend.Outside.Id)
+            || brokenRanges.Contains(frontend.Ranges));
 
         // An identity that is missing makes its peers strangers, to whom another rule may apply: no new rules until it is there.
         var strangers = _identities.Missing.Count > 0;
@@ -107,6 +117,9 @@ internal sealed class KernelTables : IDisposable
 
         _frontends.Remove(tally);
         var groupsInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.SelectMany(f => new[] { f.Inside.Id, f.Outside.Id }).ToHashSet();
+        var rangesInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.Select(f => f.Ranges).ToHashSet();
+        _sourceRanges.Remove(tally, (key, _) => rangesInUse.Contains(key.Ranges));
+        _members.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
         _slots.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
         var backendsInUse = _slots.Desired.Count == _slots.Mirror.Count && _slots.Missing.Count == 0
             ? []
@@ -124,7 +137,7 @@ internal sealed class KernelTables : IDisposable
 
     /// <summary>Compares the kernel with what was written. How many rows differ; the next round repairs them.</summary>
     public int Audit() =>
-        _identities.Audit() + _backends.Audit() + _slots.Audit() + _frontends.Audit() + _classes.Audit() + _verdicts.Audit() + _endpoints.Audit() + _pods.Audit();
+        _identities.Audit() + _backends.Audit() + _slots.Audit() + _members.Audit() + _sourceRanges.Audit() + _frontends.Audit() + _classes.Audit() + _verdicts.Audit() + _endpoints.Audit() + _pods.Audit();
 
     public void Dispose() => _maps.ForEach(m => m.Dispose());
 

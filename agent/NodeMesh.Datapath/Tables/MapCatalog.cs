@@ -14,6 +14,8 @@ public static class MapCatalog
     public const string Identity = "nm_identity";
     public const string Backend = "nm_backend";
     public const string Slot = "nm_slot";
+    public const string Member = "nm_member";
+    public const string SourceRange = "nm_source_range";
     public const string Frontend = "nm_frontend";
     public const string Class = "nm_class";
     public const string Verdict = "nm_verdict";
@@ -30,6 +32,8 @@ public static class MapCatalog
         new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
         new(Backend, "backends", "backends of services", s => s.Backends, (s, n) => s with { Backends = n }, 96, false),
         new(Slot, "slots", "places of backends in services", s => s.Slots, (s, n) => s with { Slots = n }, 80, false),
+        new(Member, "members", "backends of services that keep a client's backend", s => s.Members, (s, n) => s with { Members = n }, 80, false),
+        new(SourceRange, "source-ranges", "blocks that may reach load balancer addresses", s => s.SourceRanges, (s, n) => s with { SourceRanges = n }, 96, false),
         new(Frontend, "frontends", "service addresses and ports", s => s.Frontends, (s, n) => s with { Frontends = n }, 96, false),
         new(Class, "classes", "peers told apart by policy sets", s => s.Classes, (s, n) => s with { Classes = n }, 80, false),
         new(Verdict, "verdicts", "verdicts by class, protocol and port range", s => s.Verdicts, (s, n) => s with { Verdicts = n }, 96, false),

@@ -1,5 +1,6 @@
 using NodeMesh.Native;
 using NodeMesh.Native.Bpf;
+using NodeMesh.Plan;
 
 namespace NodeMesh.Datapath.Tables;
 
@@ -15,8 +16,11 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
     where TKey : unmanaged, IEquatable<TKey>
     where TValue : unmanaged, IEquatable<TValue>
 {
-    private IReadOnlyDictionary<TKey, TValue> _desired = new Dictionary<TKey, TValue>();
-    private bool _clean;
+    private IReadOnlyDictionary<TKey, TValue> _desired = RowTable<TKey, TValue>.Empty;
+
+    // Keys whose row may not be as desired; while everything is doubtful, that is all of them.
+    private readonly HashSet<TKey> _doubtful = [];
+    private bool _allDoubtful = true;
 
     /// <summary>What the kernel has, as far as known.</summary>
     public Dictionary<TKey, TValue> Mirror { get; private set; } = map.ReadAll();
@@ -30,8 +34,17 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
 
     public void SetDesired(IReadOnlyDictionary<TKey, TValue> desired)
     {
-        // Plans share what did not change: the same object needs no comparison.
-        _clean &= ReferenceEquals(_desired, desired);
+        // Plans share what did not change: looking at the difference costs no more than the difference is large.
+        if (desired is RowTable<TKey, TValue> next && _desired is RowTable<TKey, TValue> last)
+        {
+            if (!_allDoubtful)
+                RowTable<TKey, TValue>.AddDifference(last, next, _doubtful);
+        }
+        else
+        {
+            _allDoubtful |= !ReferenceEquals(_desired, desired);
+        }
+
         _desired = desired;
     }
 
@@ -40,12 +53,9 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
     public void Upsert(RoundTally tally, Func<TKey, TValue, bool>? held = null)
     {
         Missing.Clear();
-        if (_clean)
-            return;
-
         var keys = new List<TKey>();
         var values = new List<TValue>();
-        foreach (var (key, value) in _desired)
+        foreach (var (key, value) in _allDoubtful ? _desired : Doubtful(_desired))
         {
             if (IsThere(key, value))
                 continue;
@@ -67,31 +77,40 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
     /// <param name="kept">Rows that something still in the kernel needs.</param>
     public void Remove(RoundTally tally, Func<TKey, TValue, bool>? kept = null)
     {
-        if (_clean)
-            return;
-
         var keys = new List<TKey>();
-        foreach (var (key, value) in Mirror)
+        var remaining = new List<TKey>();
+        foreach (var (key, value) in _allDoubtful ? Mirror : Doubtful(Mirror))
         {
             if (_desired.ContainsKey(key))
                 continue;
-            if (kept is not null && kept(key, value))
-                tally.Held++;
-            else
+            if (kept is null || !kept(key, value))
+            {
                 keys.Add(key);
+                continue;
+            }
+
+            remaining.Add(key);
+            tally.Held++;
         }
 
-        _clean = keys.Count == 0 && Missing.Count == 0 && Mirror.Count == _desired.Count;
-        if (keys.Count == 0)
-            return;
-        beforeWrite();
-        var array = keys.ToArray();
-        var gone = map.RemoveMany(array, out var errno);
-        foreach (var key in array.AsSpan(0, gone))
-            Mirror.Remove(key);
-        tally.Removals += gone;
-        if (errno != 0)
-            Fail(tally, "remove", errno, array.Length - gone);
+        if (keys.Count > 0)
+        {
+            beforeWrite();
+            var array = keys.ToArray();
+            var gone = map.RemoveMany(array, out var errno);
+            foreach (var key in array.AsSpan(0, gone))
+                Mirror.Remove(key);
+            remaining.AddRange(array.AsSpan(gone));
+            tally.Removals += gone;
+            if (errno != 0)
+                Fail(tally, "remove", errno, array.Length - gone);
+        }
+
+        // Everything was looked at in this round; what is still not as desired is what could not be done.
+        _allDoubtful = false;
+        _doubtful.Clear();
+        _doubtful.UnionWith(remaining);
+        _doubtful.UnionWith(Missing);
     }
 
     /// <summary>Reads the kernel again. How many rows were not as known.</summary>
@@ -102,10 +121,17 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
         if (drift > 0)
         {
             Mirror = actual;
-            _clean = false;
+            _allDoubtful = true;
         }
 
         return drift;
+    }
+
+    private IEnumerable<KeyValuePair<TKey, TValue>> Doubtful(IReadOnlyDictionary<TKey, TValue> rows)
+    {
+        foreach (var key in _doubtful)
+            if (rows.TryGetValue(key, out var value))
+                yield return new KeyValuePair<TKey, TValue>(key, value);
     }
 
     private bool IsThere(TKey key, TValue value) => Mirror.TryGetValue(key, out var there) && there.Equals(value);

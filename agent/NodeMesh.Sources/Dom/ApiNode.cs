@@ -12,9 +12,6 @@ internal abstract class ApiNode(Position at)
 
     /// <summary>"a map", "a list", "a number": how messages name what was found. Never the value, which may be secret.</summary>
     public abstract string Described { get; }
-
-    /// <summary>Same content at the same place: nothing that a user could see, not even a line number in a message, differs.</summary>
-    public abstract bool SameAs(ApiNode other);
 }
 
 internal enum ScalarKind
@@ -48,8 +45,6 @@ internal sealed class ApiScalar(ScalarKind kind, string text, Position at) : Api
             return false;
         return Kind == ScalarKind.Number && long.TryParse(Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
     }
-
-    public override bool SameAs(ApiNode other) => other is ApiScalar s && s.At == At && s.Kind == Kind && s.Text == Text;
 }
 
 internal sealed class ApiList(IReadOnlyList<ApiNode> items, Position at) : ApiNode(at)
@@ -57,16 +52,6 @@ internal sealed class ApiList(IReadOnlyList<ApiNode> items, Position at) : ApiNo
     public IReadOnlyList<ApiNode> Items { get; } = items;
 
     public override string Described => "a list";
-
-    public override bool SameAs(ApiNode other)
-    {
-        if (other is not ApiList l || l.At != At || l.Items.Count != Items.Count)
-            return false;
-        for (var i = 0; i < Items.Count; i++)
-            if (!Items[i].SameAs(l.Items[i]))
-                return false;
-        return true;
-    }
 }
 
 /// <summary>One entry of a map, in the order of writing.</summary>
@@ -88,15 +73,5 @@ internal sealed class ApiMap(IReadOnlyList<ApiField> fields, Position at) : ApiN
                     return f.Value;
             return null;
         }
-    }
-
-    public override bool SameAs(ApiNode other)
-    {
-        if (other is not ApiMap m || m.At != At || m.Fields.Count != Fields.Count)
-            return false;
-        for (var i = 0; i < Fields.Count; i++)
-            if (Fields[i].Name != m.Fields[i].Name || Fields[i].At != m.Fields[i].At || !Fields[i].Value.SameAs(m.Fields[i].Value))
-                return false;
-        return true;
     }
 }

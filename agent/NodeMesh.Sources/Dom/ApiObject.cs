@@ -8,8 +8,13 @@ internal sealed record ApiObject(KindInfo Kind, string ApiVersion, ObjectName Na
 {
     public ObjectRef Ref => new(Kind.Kind, Name);
 
-    public bool SameAs(ApiObject other) =>
-        Kind == other.Kind && Name == other.Name && Location == other.Location && Root.SameAs(other.Root);
+    public ObjectSite Site() => new(Kind, Name, Location, Fingerprint.Of(Root));
+}
+
+/// <summary>What is kept of an object once it was translated: who it is, where it stands, and how to tell whether it is written otherwise now.</summary>
+internal sealed record ObjectSite(KindInfo Kind, ObjectName Name, SourceLocation Location, Fingerprint Content)
+{
+    public ObjectRef Ref => new(Kind.Kind, Name);
 }
 
 /// <summary>What one origin (a file, or one object of a cluster) holds.</summary>

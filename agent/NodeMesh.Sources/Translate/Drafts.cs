@@ -8,26 +8,26 @@ namespace NodeMesh.Sources.Translate;
 /// <summary>A pod; null when it has run to its end and is no part of the mesh any more.</summary>
 internal sealed record PodDraft(Workload? Workload);
 
+/// <param name="Service">Without its ports.</param>
 /// <param name="Selector">Null when the service has none: its slices are written by someone else.</param>
-/// <param name="IsExternalName">Nothing that the mesh could balance.</param>
+/// <param name="IsForeign">Nothing that the mesh could balance (ExternalName), or that another program serves.</param>
 internal sealed record ServiceDraft(
-    ObjectName Name,
-    ImmutableArray<IpAddr> ClusterIps,
-    ImmutableArray<ServicePortDraft> Ports,
-    LabelSelector? Selector,
-    bool PublishNotReady,
-    bool IsExternalName,
-    SourceLocation Location);
+    Service Service, ImmutableArray<ServicePortDraft> Ports, LabelSelector? Selector, bool PublishNotReady, bool IsForeign)
+{
+    public ObjectName Name => Service.Name;
+}
 
 /// <param name="TargetName">Name of a container port; null when <paramref name="TargetPort"/> counts.</param>
-internal sealed record ServicePortDraft(string Name, Protocol Protocol, ushort Port, string AppProtocol, ushort TargetPort, string? TargetName);
+/// <param name="NodePort">0: none.</param>
+/// <param name="Index">Place in spec.ports.</param>
+internal sealed record ServicePortDraft(
+    string Name, Protocol Protocol, ushort Port, string AppProtocol, ushort TargetPort, string? TargetName, ushort NodePort, int Index);
 
 /// <param name="Service">Empty name: the slice belongs to no service.</param>
-internal sealed record SliceDraft(ObjectName Service, ImmutableArray<SlicePort> Ports, ImmutableArray<SliceEndpoint> Endpoints);
+/// <param name="Endpoints">Their port is 0: each is behind every port of the slice.</param>
+internal sealed record SliceDraft(ObjectName Service, ImmutableArray<SlicePort> Ports, ImmutableArray<Backend> Endpoints);
 
 internal readonly record struct SlicePort(string Name, Protocol Protocol, ushort Port);
-
-internal readonly record struct SliceEndpoint(IpAddr Address, string NodeName);
 
 /// <param name="BackendLines">Line of each backendRef, by rule.</param>
 internal sealed record RouteDraft(Route Route, ImmutableArray<ImmutableArray<int>> BackendLines);

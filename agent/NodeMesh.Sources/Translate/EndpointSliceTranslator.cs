@@ -4,7 +4,7 @@ using NodeMesh.Sources.Dom;
 
 namespace NodeMesh.Sources.Translate;
 
-/// <summary>discovery.k8s.io/v1 EndpointSlice: ready endpoints only.</summary>
+/// <summary>discovery.k8s.io/v1 EndpointSlice. Endpoints of every state: which of them serve is for the compiler to say.</summary>
 internal static class EndpointSliceTranslator
 {
     public const string ServiceLabel = "kubernetes.io/service-name";
@@ -33,35 +33,62 @@ internal static class EndpointSliceTranslator
                 ports.Add(new SlicePort(name, protocol, number));
         }
 
-        var endpoints = new List<SliceEndpoint>();
+        var endpoints = ImmutableArray.CreateBuilder<Backend>();
         foreach (var item in root.Items("endpoints"))
-            Endpoint(item, type, endpoints);
-        return new SliceDraft(service, [.. ports], [.. endpoints]);
+            if (Endpoint(item, type) is { } endpoint)
+                endpoints.Add(endpoint);
+        return new SliceDraft(service, [.. ports], endpoints.DrainToImmutable());
     }
 
-    private static void Endpoint(Value item, string? type, List<SliceEndpoint> endpoints)
+    private static Backend? Endpoint(Value item, string? type)
     {
         using var e = item.Map();
         if (e is null)
-            return;
-        e.Ignore("hostname", "targetRef", "zone", "hints", "deprecatedTopology");
+            return null;
+        e.Ignore("hostname", "targetRef", "deprecatedTopology");
         var node = e.Text("nodeName") ?? "";
+        var zone = e.Text("zone");
+        using var hints = e.Map("hints");
+        var zones = Hints(hints, "forZones");
+        var nodes = Hints(hints, "forNodes");
         using var conditions = e.Map("conditions");
-        conditions?.Ignore("serving", "terminating");
 
-        // A missing condition is to be read as true (discovery/v1, EndpointConditions).
+        // A missing condition is to be read as true, a missing 'terminating' as false (discovery/v1, EndpointConditions).
         var isReady = conditions?.Get("ready")?.Flag() ?? true;
+        var isServing = conditions?.Get("serving")?.Flag() ?? true;
+        var isTerminating = conditions?.Get("terminating")?.Flag() ?? false;
         var addresses = e.Require("addresses")?.Items() ?? [];
-        if (type == "FQDN")
-            return;
-        foreach (var a in addresses)
+        IpAddr? first = null;
+        foreach (var a in type == "FQDN" ? [] : addresses)
         {
             if (Ports.Address(a) is not { } address)
                 continue;
             if (type is not null && address.IsIPv4 != (type == "IPv4"))
                 a.Error("bad-address", $"{address} does not fit addressType {type}");
-            if (isReady)
-                endpoints.Add(new SliceEndpoint(address, node));
+
+            // "No semantics are defined for additional addresses beyond the first" (discovery/v1, Endpoint.addresses).
+            first ??= address;
         }
+        return first is not { } ip ? null : new Backend(ip, 0, node)
+        {
+            Zone = zone,
+            NotReady = !isReady,
+            NotServing = !isServing,
+            Terminating = isTerminating,
+            ForZones = zones,
+            ForNodes = nodes,
+        };
+    }
+
+    private static string? Hints(Fields? hints, string name)
+    {
+        var names = new List<string>();
+        foreach (var item in hints?.Items(name) ?? [])
+        {
+            using var hint = item.Map();
+            if (hint?.Require("name")?.Text() is { } text)
+                names.Add(text);
+        }
+        return names.Count == 0 ? null : string.Join(',', names.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
     }
 }

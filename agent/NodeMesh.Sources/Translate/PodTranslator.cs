@@ -23,10 +23,11 @@ internal static class PodTranslator
         var nodeName = spec?.Text("nodeName") ?? "";
         var isHostNetwork = spec?.Flag("hostNetwork") ?? false;
         var ports = new List<NamedPort>();
+        var hostPorts = new List<HostPort>();
         foreach (var item in spec?.Items("containers") ?? [])
-            Container(item, isInit: false, ports);
+            Container(item, isInit: false, ports, hostPorts);
         foreach (var item in spec?.Items("initContainers") ?? [])
-            Container(item, isInit: true, ports);
+            Container(item, isInit: true, ports, hostPorts);
 
         using var status = root.Map("status");
         status?.Ignore("hostIP", "hostIPs", "startTime", "containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses", "qosClass",
@@ -40,10 +41,14 @@ internal static class PodTranslator
         if (phase is "Succeeded" or "Failed")
             return new PodDraft(null);
         return new PodDraft(new Workload(
-            obj.Name, meta.Labels, addresses, [.. ports], nodeName, isHostNetwork, isReady, meta.Deleting, attachment, obj.Location));
+            obj.Name, meta.Labels, addresses, [.. ports], nodeName, isHostNetwork, isReady, meta.Deleting, attachment, obj.Location)
+        {
+            CreatedAt = meta.CreatedAt,
+            HostPorts = isHostNetwork ? [] : [.. hostPorts.Distinct()],
+        });
     }
 
-    private static void Container(Value item, bool isInit, List<NamedPort> ports)
+    private static void Container(Value item, bool isInit, List<NamedPort> ports, List<HostPort> hostPorts)
     {
         using var c = item.Map();
         if (c is null)
@@ -59,13 +64,26 @@ internal static class PodTranslator
             using var port = p.Map();
             if (port is null)
                 continue;
-            port.Ignore("hostPort", "hostIP");
             var number = Ports.Number(port.Require("containerPort"));
             var protocol = Ports.ReadProtocol(port.Get("protocol"));
             var name = port.Get("name") is { } n ? Ports.Name(n) : null;
-            if (serves && name is not null && number is { } known)
+            var hostPort = Ports.NodePort(port.Get("hostPort"));
+            var hostIp = HostIp(port);
+            if (!serves || number is not { } known)
+                continue;
+            if (name is not null)
                 ports.Add(new NamedPort(name, protocol, known));
+            if (hostPort != 0)
+                hostPorts.Add(new HostPort(hostPort, known, protocol, hostIp));
         }
+    }
+
+    /// <summary>Null for none, or one that stands for every address.</summary>
+    private static IpAddr? HostIp(Fields port)
+    {
+        if (port.Get("hostIP") is not { } value || value.Node is ApiScalar { Kind: ScalarKind.Text, Text: "" })
+            return null;
+        return Ports.Address(value) is { IsUnspecified: false } address ? address : null;
     }
 
     private static ImmutableArray<IpAddr> Addresses(Fields? status)

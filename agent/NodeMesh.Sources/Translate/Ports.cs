@@ -15,6 +15,9 @@ internal static class Ports
 
     public static ushort? Number(Value? value) => (ushort?)value?.Integer(1, 65535);
 
+    /// <summary>0 when absent; the API takes 0 for "none" too.</summary>
+    public static ushort NodePort(Value? value) => (ushort)(value?.Integer(0, 65535) ?? 0);
+
     public static string? Name(Value value)
     {
         if (value.Text() is not { } name)

@@ -1,117 +1,89 @@
-using System.Collections.Immutable;
 using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
 
 namespace NodeMesh.Sources.Translate;
 
+/// <summary>v1 Service: everything but its ports and addresses; those are in <see cref="ServicePorts"/> and <see cref="ServiceAddresses"/>.</summary>
 internal static class ServiceTranslator
 {
+    public const string BalancingAnnotation = "nodemesh.io/lb-algorithm";
+
+    /// <summary>Names another program that serves the service (kube-proxy leaves it alone for the same label).</summary>
+    private const string ForeignProxyLabel = "service.kubernetes.io/service-proxy-name";
+    private const int LongestAffinity = 86400;
+    private static readonly TimeSpan DefaultAffinity = TimeSpan.FromSeconds(10800);
+
     public static ServiceDraft Translate(ApiObject obj, Fields root)
     {
         var meta = Metadata.Read(root, obj);
-        _ = meta;
-        root.Ignore("status");
+        var loadBalancerIps = ServiceAddresses.OfLoadBalancer(root);
         using var spec = root.Require("spec")?.Map();
         if (spec is null)
-            return new ServiceDraft(obj.Name, [], [], null, false, false, obj.Location);
+            return new ServiceDraft(new Service(obj.Name, [], [], obj.Location), [], null, false, true);
 
-        spec.Ignore("ipFamilies", "ipFamilyPolicy", "externalName", "externalIPs", "loadBalancerIP", "loadBalancerSourceRanges", "loadBalancerClass",
-            "externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts", "sessionAffinityConfig", "trafficDistribution");
+        spec.Ignore("externalName", "loadBalancerIP", "loadBalancerClass", "allocateLoadBalancerNodePorts");
         var type = spec.Get("type")?.OneOf("ClusterIP", "NodePort", "LoadBalancer", "ExternalName") ?? "ClusterIP";
-        var isExternalName = type == "ExternalName";
-        if (type is not "ClusterIP")
-            spec.Get("type")?.Warning("unsupported", $"type {type} is not supported",
-                isExternalName ? "the service is left to DNS" : "the service is reachable at its cluster IP only");
-        if (spec.Get("sessionAffinity") is { } affinity && affinity.OneOf("None", "ClientIP") == "ClientIP")
-            affinity.Warning("unsupported", "sessionAffinity ClientIP is not supported", "each connection goes to any backend");
-        if (spec.Get("internalTrafficPolicy") is { } policy && policy.OneOf("Cluster", "Local") == "Local")
-            policy.Warning("unsupported", "internalTrafficPolicy Local is not supported", "connections go to backends on every node");
-
-        var ips = ClusterIps(spec, isExternalName);
-        var ports = PortList(spec);
-        var isPublic = spec.Flag("publishNotReadyAddresses");
-        LabelSelector? selector = null;
-        if (spec.Map("selector") is { } labels)
+        var families = ServiceAddresses.Families(spec);
+        var (ips, isHeadless) = ServiceAddresses.OfCluster(spec, type == "ExternalName");
+        var externalIps = ServiceAddresses.External(spec);
+        var external = Policy(spec, "externalTrafficPolicy");
+        var isReachable = type is "NodePort" or "LoadBalancer" || externalIps.Length > 0;
+        var isLocal = external == TrafficPolicy.Local && isReachable;
+        var healthPort = Ports.NodePort(spec.Get("healthCheckNodePort"));
+        var ports = ServicePorts.Read(spec, type);
+        var selector = spec.Map("selector") is { } labels && Metadata.ReadLabels(labels) is { Count: > 0 } read ? Selectors.FromLabels(read) : null;
+        var service = new Service(obj.Name, ips, [], obj.Location)
         {
-            var read = Metadata.ReadLabels(labels);
-            selector = read.Count > 0 ? Selectors.FromLabels(read) : null;
-        }
-        return new ServiceDraft(obj.Name, ips, ports, selector, isPublic, isExternalName, obj.Location);
+            Type = type switch { "NodePort" => ServiceType.NodePort, "LoadBalancer" => ServiceType.LoadBalancer, _ => ServiceType.ClusterIP },
+            CreatedAt = meta.CreatedAt,
+            HasIPv4 = ips.Length > 0 ? ips.Any(a => a.IsIPv4) : !isHeadless && (families.Length == 0 || families.Contains("IPv4")),
+            HasIPv6 = ips.Length > 0 ? ips.Any(a => !a.IsIPv4) : !isHeadless && families.Contains("IPv6"),
+            ExternalIps = externalIps,
+            LoadBalancerIps = loadBalancerIps,
+            SourceRanges = ServiceAddresses.SourceRanges(spec),
+            InternalPolicy = Policy(spec, "internalTrafficPolicy"),
+            ExternalPolicy = isLocal ? TrafficPolicy.Local : TrafficPolicy.Cluster,
+            Affinity = Affinity(spec),
+            HealthCheckNodePort = type == "LoadBalancer" && isLocal ? healthPort : (ushort)0,
+            TrafficDistribution = Distribution(spec),
+            Balancing = Algorithm(meta, root),
+        };
+        return new ServiceDraft(service, ports, selector, spec.Flag("publishNotReadyAddresses"), type == "ExternalName" || meta.Labels.ContainsKey(ForeignProxyLabel));
     }
 
-    private static ImmutableArray<IpAddr> ClusterIps(Fields spec, bool isExternalName)
+    private static TrafficPolicy Policy(Fields spec, string name) =>
+        spec.Get(name)?.OneOf("Cluster", "Local") == "Local" ? TrafficPolicy.Local : TrafficPolicy.Cluster;
+
+    private static TimeSpan? Affinity(Fields spec)
     {
-        var single = spec.Get("clusterIP");
-        var list = spec.Items("clusterIPs");
-        if (list.Length > 2)
-            spec.Get("clusterIPs")?.Error("bad-value", "at most two cluster IPs, one of each family");
-        var items = list.Length > 0 ? list.AsEnumerable() : single is { } s ? [s] : [];
-        var ips = new List<IpAddr>();
-        var isHeadless = false;
-        foreach (var item in items)
-        {
-            if (item.Node is ApiScalar { Text: "None" })
-            {
-                isHeadless = true;
-                continue;
-            }
-            if (item.Node is ApiScalar { Kind: ScalarKind.Text, Text: "" } || Ports.Address(item) is not { } ip)
-                continue;
-            if (ip.IsUnspecified)
-                item.Error("bad-address", $"{ip} cannot be a cluster IP");
-            ips.Add(ip);
-        }
-        if (ips.Count == 2 && ips[0].IsIPv4 == ips[1].IsIPv4)
-            spec.Get("clusterIPs")?.Error("bad-value", "two cluster IPs must be of two families");
-        if (isHeadless && ips.Count > 0)
-            spec.Get("clusterIPs")?.Error("bad-value", "'None' cannot stand beside a cluster IP");
-        if (list.Length > 0 && single is { } first && first.Node is ApiScalar a && list[0].Node is ApiScalar b && a.Text != b.Text)
-            first.Error("bad-value", "clusterIP must be the first of clusterIPs");
-        if (ips.Count == 0 && !isHeadless && !isExternalName && !spec.Report.Failed)
-            spec.Report.Warning("no-cluster-ip", spec.Path, spec.At, "the service has no cluster IP and nothing here gives it one; set clusterIP, or 'None' for a headless service",
-                "the service has no virtual address");
-        return [.. ips];
+        var kind = spec.Get("sessionAffinity")?.OneOf("None", "ClientIP");
+        using var config = spec.Map("sessionAffinityConfig");
+        using var client = config?.Map("clientIP");
+        var seconds = client?.Get("timeoutSeconds")?.Integer(1, LongestAffinity);
+        if (kind != "ClientIP")
+            return null;
+        return seconds is { } s ? TimeSpan.FromSeconds(s) : DefaultAffinity;
     }
 
-    private static ImmutableArray<ServicePortDraft> PortList(Fields spec)
+    private static string Distribution(Fields spec)
     {
-        var items = spec.Items("ports");
-        var ports = new List<ServicePortDraft>();
-        foreach (var item in items)
-        {
-            using var p = item.Map();
-            if (p is null)
-                continue;
-            p.Ignore("nodePort");
-            var name = p.Text("name") ?? "";
-            if (name.Length > 0 && !Names.IsLabel(name))
-                p.Get("name")?.Error("bad-name", $"'{name}' is not a service port's name: {Names.LabelForm}");
-            if (name.Length == 0 && items.Length > 1)
-                p.Error("missing-field", "a service with several ports must name each; add 'name'");
-            var protocol = Ports.ReadProtocol(p.Get("protocol"));
-            var appProtocol = p.Text("appProtocol") ?? "";
-            var number = Ports.Number(p.Require("port"));
-            var (target, targetName) = Target(p.Get("targetPort"), number ?? 0);
-            if (number is not { } port)
-                continue;
-            if (ports.Exists(o => o.Port == port && o.Protocol == protocol))
-                p.Error("port-clash", $"port {port} stands twice for {protocol.ToString().ToUpperInvariant()}; remove one");
-            if (name.Length > 0 && ports.Exists(o => o.Name == name))
-                p.Error("duplicate", $"the port name '{name}' stands twice; rename one");
-            ports.Add(new ServicePortDraft(name, protocol, port, appProtocol, target, targetName));
-        }
-        return [.. ports.OrderBy(p => p.Port).ThenBy(p => p.Protocol)];
+        if (spec.Get("trafficDistribution") is not { } value || value.Text() is not { } text)
+            return "";
+        if (text is "PreferClose" or "PreferSameZone" or "PreferSameNode")
+            return text;
+        value.Warning("unsupported", $"trafficDistribution '{text}' is not known; it may be PreferSameZone, PreferSameNode or PreferClose",
+            "connections go to backends anywhere");
+        return "";
     }
 
-    private static (ushort Number, string? Name) Target(Value? value, ushort port)
+    private static Balancing? Algorithm(Metadata meta, Fields root)
     {
-        if (value is not { } v)
-            return (port, null);
-        if (v.Node is ApiScalar { Kind: ScalarKind.Text })
-            return (0, Ports.Name(v) ?? "");
-
-        // The API defaults 0 to the port itself.
-        var number = (ushort)(v.Integer(0, 65535) ?? 0);
-        return (number == 0 ? port : number, null);
+        if (!meta.Annotations.TryGetValue(BalancingAnnotation, out var text))
+            return null;
+        if (text is "random" or "maglev")
+            return text == "maglev" ? Balancing.Maglev : Balancing.Random;
+        root.Report.Partly("bad-annotation", $"metadata.annotations[{BalancingAnnotation}]", root.At, $"'{text}' is neither random nor maglev",
+            "backends are chosen as the agent's --lb-algorithm says");
+        return null;
     }
 }

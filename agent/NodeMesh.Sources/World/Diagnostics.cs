@@ -9,13 +9,13 @@ internal static class Diagnostics
     public const string LeftOut = "the object is left out";
     public const string LastGood = "the last good version stays in force";
 
-    public static Diagnostic Duplicate(ApiObject obj, SourceLocation first) =>
+    public static Diagnostic Duplicate(ObjectSite obj, SourceLocation first) =>
         new("duplicate", Severity.Error, obj.Ref, "metadata.name", $"the same object is at {first} already; remove or rename one",
             "the first one stays in force, this one is ignored", obj.Location);
 
     public static IEnumerable<Diagnostic> Of(Slot slot)
     {
-        var obj = slot.Object;
+        var obj = slot.Site;
         if (slot.IsKept)
             yield return new Diagnostic("vanished", Severity.Warning, obj.Ref, "",
                 "the object is no longer in its file, where a document could not be told apart; mend that document or remove it", LastGood, obj.Location);

@@ -8,7 +8,9 @@ namespace NodeMesh.Sources.World;
 /// <summary>Gateways of our classes, with listeners whose certificates are there.</summary>
 internal static class GatewayLink
 {
-    public static List<Gateway> Run(Gathered gathered, IReadOnlyList<Certificate> certificates, IReadOnlyDictionary<ObjectName, Gateway> previous)
+    /// <param name="found">Takes what is wrong.</param>
+    public static List<Gateway> Run(
+        Gathered gathered, IReadOnlyList<Certificate> certificates, IReadOnlyDictionary<ObjectName, Gateway> previous, List<Diagnostic> found)
     {
         var classes = gathered.Of<ClassDraft>(Kinds.GatewayClass).ToDictionary(e => e.Value.Name, e => e.Value.IsOurs);
         var known = certificates.Select(c => c.Name).ToHashSet();
@@ -18,14 +20,14 @@ internal static class GatewayLink
         {
             var draft = entry.Value;
             if (!classes.TryGetValue(draft.ClassName, out var isOurs))
-                gathered.Diagnostics.Add(new Diagnostic("unknown-class", Severity.Warning, entry.Source.Ref, "spec.gatewayClassName",
+                found.Add(new Diagnostic("unknown-class", Severity.Warning, entry.Source.Ref, "spec.gatewayClassName",
                     $"there is no GatewayClass '{draft.ClassName}'; add one with controllerName {GatewayClassTranslator.ControllerName}",
                     Diagnostics.LeftOut, entry.Source.Location));
             if (!isOurs)
                 continue;
             var listeners = draft.Gateway.Listeners;
             for (var i = listeners.Length - 1; i >= 0; i--)
-                if (Resolve(gathered, entry.Source, draft, i, known, grants) is not { } listener)
+                if (Resolve(found, entry.Source, draft, i, known, grants) is not { } listener)
                     listeners = listeners.RemoveAt(i);
                 else if (!ReferenceEquals(listener, listeners[i]))
                     listeners = listeners.SetItem(i, listener);
@@ -34,7 +36,7 @@ internal static class GatewayLink
         return result;
     }
 
-    private static GatewayListener? Resolve(Gathered gathered, ApiObject source, GatewayDraft draft, int index, HashSet<ObjectName> known, Grants grants)
+    private static GatewayListener? Resolve(List<Diagnostic> found, ObjectSite source, GatewayDraft draft, int index, HashSet<ObjectName> known, Grants grants)
     {
         var listener = draft.Gateway.Listeners[index];
         var site = draft.Sites[index];
@@ -50,7 +52,7 @@ internal static class GatewayLink
             if (why is null)
                 continue;
             usable = usable.RemoveAt(c);
-            gathered.Diagnostics.Add(new Diagnostic("invalid-certificate-ref", Severity.Error, source.Ref,
+            found.Add(new Diagnostic("invalid-certificate-ref", Severity.Error, source.Ref,
                 $"spec.listeners[{site.Index}].tls.certificateRefs[{c}]", why,
                 usable.Length == 0 ? "the listener is left out" : "the certificate is left out", source.Location with { Line = site.CertificateLines[c] }));
         }

@@ -4,61 +4,151 @@ using NodeMesh.Sources.Dom;
 namespace NodeMesh.Sources.World;
 
 /// <summary>An object in use and where it stands.</summary>
-internal readonly record struct Entry<T>(ApiObject Source, T Value);
+internal readonly record struct Entry<T>(ObjectSite Source, T Value);
 
-/// <summary>The objects in use, sorted by name, each kind and name once, and only those whose namespace exists.</summary>
+/// <summary>
+/// The objects in use, sorted by name, each kind and name once, and only those whose namespace exists. Follows the origins as they change, at the cost of
+/// what changed; it is a function of what the origins hold now, whatever came before.
+/// </summary>
 internal sealed class Gathered
 {
-    private readonly Dictionary<KindInfo, List<Entry<object>>> _byKind = [];
-    private readonly List<Diagnostic> _diagnostics = [];
+    private readonly Dictionary<ObjectRef, Candidate> _candidates = [];
+    private readonly Dictionary<KindInfo, KindTable> _byKind = [];
     private readonly HashSet<string> _namespaces = new(StringComparer.Ordinal);
+    private readonly HashSet<ObjectRef> _touched = [];
+    private readonly Findings<ObjectRef> _findings = new();
+    private readonly Findings<string> _problems = new();
 
-    public List<Diagnostic> Diagnostics => _diagnostics;
-
-    /// <param name="origins">Sorted by path: of two equal objects the first is used.</param>
-    public static Gathered From(IEnumerable<OriginState> origins)
+    /// <summary>One origin's version of an object; those of one object are chained, the one to use first.</summary>
+    private sealed record Candidate(string Origin, Slot Slot, Candidate? Next)
     {
-        var gathered = new Gathered();
-        var chosen = new Dictionary<ObjectRef, Slot>();
-        var all = origins.ToList();
-        foreach (var origin in all)
-            gathered._diagnostics.AddRange(origin.Problems);
+        /// <summary>An object that is only kept gives way to one that is written somewhere; else the first path wins.</summary>
+        private bool IsBefore(Candidate other) =>
+            Slot.IsKept != other.Slot.IsKept ? other.Slot.IsKept : string.CompareOrdinal(Origin, other.Origin) < 0;
 
-        // An object that is only kept gives way to one that is written somewhere.
-        foreach (var slot in all.SelectMany(o => o.Slots.Values).OrderBy(s => s.IsKept))
+        public Candidate With(Candidate one) => one.IsBefore(this) ? one with { Next = this } : this with { Next = Next is null ? one with { Next = null } : Next.With(one) };
+
+        public Candidate? Without(string origin) => Origin == origin ? Next : this with { Next = Next?.Without(origin) };
+    }
+
+    /// <summary>What changed since the last <see cref="Settle()"/> was asked for, by kind.</summary>
+    private sealed class KindTable
+    {
+        public SortedDictionary<ObjectName, Entry<object>> Rows { get; } = [];
+
+        public HashSet<ObjectName> Changed { get; } = [];
+    }
+
+    /// <summary>Grows by one whenever a diagnostic comes or goes.</summary>
+    public int DiagnosticsVersion => _findings.Version + _problems.Version;
+
+    public IEnumerable<Diagnostic> Diagnostics => _problems.All.Concat(_findings.All);
+
+    /// <summary>An origin holds other slots or has other problems now.</summary>
+    public void Replace(
+        string origin, IReadOnlyDictionary<ObjectRef, Slot> before, IReadOnlyDictionary<ObjectRef, Slot> after, IReadOnlyList<Diagnostic> problems)
+    {
+        _problems.Set(origin, problems);
+        foreach (var (key, slot) in before)
         {
-            if (!chosen.TryAdd(slot.Object.Ref, slot))
-            {
-                if (!slot.IsKept)
-                    gathered._diagnostics.Add(World.Diagnostics.Duplicate(slot.Object, chosen[slot.Object.Ref].Object.Location));
+            if (after.TryGetValue(key, out var kept) && ReferenceEquals(kept, slot))
                 continue;
-            }
-            gathered._diagnostics.AddRange(World.Diagnostics.Of(slot));
+            if (_candidates[key].Without(origin) is { } others)
+                _candidates[key] = others;
+            else
+                _candidates.Remove(key);
+            _touched.Add(key);
         }
-        gathered.Fill(chosen.Values);
-        return gathered;
+
+        foreach (var (key, slot) in after)
+        {
+            if (before.TryGetValue(key, out var had) && ReferenceEquals(had, slot))
+                continue;
+            var one = new Candidate(origin, slot, null);
+            _candidates[key] = _candidates.TryGetValue(key, out var others) ? others.With(one) : one;
+            _touched.Add(key);
+        }
+    }
+
+    /// <summary>Brings the tables up to date. False when nothing was touched.</summary>
+    public bool Settle()
+    {
+        foreach (var table in _byKind.Values)
+            table.Changed.Clear();
+        if (_touched.Count == 0)
+            return false;
+
+        var namespaces = _touched.Where(r => r.Kind == Kinds.Namespace.Kind).Select(r => r.Name.Name).Where(IsNamespaceOtherNow).ToHashSet(StringComparer.Ordinal);
+        _namespaces.SymmetricExceptWith(namespaces);
+        if (namespaces.Count > 0)
+            _touched.UnionWith(_candidates.Keys.Where(r => namespaces.Contains(r.Name.Namespace)));
+
+        foreach (var touched in _touched)
+            Settle(touched);
+        _touched.Clear();
+        return true;
     }
 
     public IEnumerable<Entry<T>> Of<T>(KindInfo kind) =>
-        _byKind.TryGetValue(kind, out var list) ? list.Select(e => new Entry<T>(e.Source, (T)e.Value)) : [];
+        _byKind.TryGetValue(kind, out var table) ? table.Rows.Values.Select(e => new Entry<T>(e.Source, (T)e.Value)) : [];
 
-    private void Fill(IEnumerable<Slot> slots)
+    /// <summary>The object, if it is in use.</summary>
+    public Entry<T>? Find<T>(KindInfo kind, ObjectName name) =>
+        _byKind.TryGetValue(kind, out var table) && table.Rows.TryGetValue(name, out var e) ? new Entry<T>(e.Source, (T)e.Value) : null;
+
+    /// <summary>What came, went or changed at the last <see cref="Settle()"/>.</summary>
+    public IReadOnlyCollection<ObjectName> Changed(KindInfo kind) => _byKind.TryGetValue(kind, out var table) ? table.Changed : [];
+
+    public bool HasChanged(params ReadOnlySpan<KindInfo> kinds)
     {
-        var used = slots.Where(s => s.Good is not null).OrderBy(s => s.Object.Name).ToList();
-        foreach (var s in used)
-            if (s.Good is MeshNamespace ns)
-                _namespaces.Add(ns.Name);
-        foreach (var s in used)
+        foreach (var kind in kinds)
+            if (Changed(kind).Count > 0)
+                return true;
+        return false;
+    }
+
+    private bool IsNamespaceOtherNow(string name) =>
+        (_candidates.TryGetValue(new ObjectRef(Kinds.Namespace.Kind, new ObjectName("", name)), out var first) && first.Slot.Good is not null) != _namespaces.Contains(name);
+
+    private void Settle(ObjectRef key)
+    {
+        var findings = new List<Diagnostic>();
+        if (!_candidates.TryGetValue(key, out var chosen))
         {
-            if (s.Object.Kind.Namespaced && !_namespaces.Contains(s.Object.Name.Namespace))
-            {
-                _diagnostics.Add(new Diagnostic("missing-namespace", Severity.Error, s.Object.Ref, "metadata.namespace",
-                    $"there is no Namespace '{s.Object.Name.Namespace}'; add the object or change the namespace", World.Diagnostics.LeftOut, s.Object.Location));
-                continue;
-            }
-            if (!_byKind.TryGetValue(s.Object.Kind, out var list))
-                _byKind.Add(s.Object.Kind, list = []);
-            list.Add(new Entry<object>(s.Object, s.Good!));
+            _findings.Set(key, findings);
+            foreach (var table in _byKind.Values)
+                if (table.Rows.TryGetValue(key.Name, out var old) && old.Source.Ref == key && table.Rows.Remove(key.Name))
+                    table.Changed.Add(key.Name);
+            return;
+        }
+
+        var slot = chosen.Slot;
+        findings.AddRange(World.Diagnostics.Of(slot));
+        for (var other = chosen.Next; other is not null; other = other.Next)
+            if (!other.Slot.IsKept)
+                findings.Add(World.Diagnostics.Duplicate(other.Slot.Site, slot.Site.Location));
+        var isHomeless = slot.Good is not null && slot.Site.Kind.Namespaced && !_namespaces.Contains(key.Name.Namespace);
+        if (isHomeless)
+            findings.Add(new Diagnostic("missing-namespace", Severity.Error, key, "metadata.namespace",
+                $"there is no Namespace '{key.Name.Namespace}'; add the object or change the namespace", World.Diagnostics.LeftOut, slot.Site.Location));
+        _findings.Set(key, findings);
+        Use(slot.Site.Kind, key.Name, slot.Good is { } good && !isHomeless ? new Entry<object>(slot.Site, good) : null);
+    }
+
+    private void Use(KindInfo kind, ObjectName name, Entry<object>? entry)
+    {
+        if (!_byKind.TryGetValue(kind, out var table))
+            _byKind.Add(kind, table = new KindTable());
+        if (entry is { } used)
+        {
+            if (table.Rows.TryGetValue(name, out var old) && ReferenceEquals(old.Value, used.Value) && old.Source == used.Source)
+                return;
+            table.Rows[name] = used;
+            table.Changed.Add(name);
+        }
+        else if (table.Rows.Remove(name))
+        {
+            table.Changed.Add(name);
         }
     }
 }

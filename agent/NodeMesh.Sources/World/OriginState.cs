@@ -7,7 +7,7 @@ namespace NodeMesh.Sources.World;
 /// <summary>One object of one origin: as written last, and as last understood.</summary>
 /// <param name="Good">The newest translation that could be used; null when there never was one.</param>
 /// <param name="IsKept">The object is not in its origin any more, but what took its place could not be understood.</param>
-internal sealed record Slot(ApiObject Object, Translation Latest, object? Good, bool IsKept)
+internal sealed record Slot(ObjectSite Site, Translation Latest, object? Good, bool IsKept)
 {
     public bool IsCurrent => Latest.Result is not null && !IsKept;
 }
@@ -29,7 +29,7 @@ internal sealed class OriginState
         foreach (var obj in content.Objects)
         {
             if (next.TryGetValue(obj.Ref, out var first))
-                problems.Add(Diagnostics.Duplicate(obj, first.Object.Location));
+                problems.Add(Diagnostics.Duplicate(obj.Site(), first.Site.Location));
             else
                 next.Add(obj.Ref, Renew(_slots.GetValueOrDefault(obj.Ref), obj, now));
         }
@@ -50,9 +50,10 @@ internal sealed class OriginState
 
     private static Slot Renew(Slot? old, ApiObject obj, DateTimeOffset now)
     {
-        if (old is { IsKept: false } && old.Object.SameAs(obj))
+        var site = obj.Site();
+        if (old is { IsKept: false } && old.Site == site)
             return old;
         var translation = Translator.Translate(obj, now);
-        return new Slot(obj, translation, translation.Result ?? old?.Good, false);
+        return new Slot(site, translation, translation.Result ?? old?.Good, false);
     }
 }

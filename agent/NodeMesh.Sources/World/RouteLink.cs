@@ -8,27 +8,28 @@ namespace NodeMesh.Sources.World;
 /// <summary>Routes whose references have been followed.</summary>
 internal static class RouteLink
 {
+    /// <param name="found">Takes what is wrong.</param>
     public static List<Route> Run(
-        Gathered gathered, IReadOnlyList<Service> services, IReadOnlyList<Gateway> gateways, IReadOnlyDictionary<ObjectName, Route> previous)
+        Gathered gathered, IReadOnlyDictionary<ObjectName, Service> services, IReadOnlyList<Gateway> gateways,
+        IReadOnlyDictionary<ObjectName, Route> previous, List<Diagnostic> found)
     {
         var grants = new Grants(gathered);
-        var byName = services.ToDictionary(s => s.Name);
         var gatewayNames = gateways.ToDictionary(g => g.Name);
         var foreignGateways = gathered.Of<GatewayDraft>(Kinds.Gateway).Select(e => e.Source.Name).ToHashSet();
         var result = new List<Route>();
         foreach (var entry in gathered.Of<RouteDraft>(Kinds.HttpRoute))
         {
             var draft = entry.Value;
-            CheckParents(gathered, entry.Source, draft.Route, byName, gatewayNames, foreignGateways);
+            CheckParents(found, entry.Source, draft.Route, services, gatewayNames, foreignGateways);
             var rules = draft.Route.Rules;
             for (var r = 0; r < rules.Length; r++)
                 for (var b = 0; b < rules[r].Backends.Length; b++)
                 {
                     var backend = rules[r].Backends[b];
-                    if (backend.Invalid is not null || WhyInvalid(backend, entry.Source.Name.Namespace, byName, grants) is not { } why)
+                    if (backend.Invalid is not null || WhyInvalid(backend, entry.Source.Name.Namespace, services, grants) is not { } why)
                         continue;
                     var at = entry.Source.Location with { Line = draft.BackendLines[r][b] };
-                    gathered.Diagnostics.Add(new Diagnostic("invalid-backend", Severity.Error, entry.Source.Ref, $"spec.rules[{r}].backendRefs[{b}]", why,
+                    found.Add(new Diagnostic("invalid-backend", Severity.Error, entry.Source.Ref, $"spec.rules[{r}].backendRefs[{b}]", why,
                         "requests for this backend get 500", at));
                     rules = rules.SetItem(r, rules[r] with { Backends = rules[r].Backends.SetItem(b, backend with { Invalid = why }) });
                 }
@@ -37,7 +38,7 @@ internal static class RouteLink
         return result;
     }
 
-    private static string? WhyInvalid(RouteBackend backend, string routeNamespace, Dictionary<ObjectName, Service> services, Grants grants)
+    private static string? WhyInvalid(RouteBackend backend, string routeNamespace, IReadOnlyDictionary<ObjectName, Service> services, Grants grants)
     {
         if (!grants.Allows("HTTPRoute", routeNamespace, "Service", backend.Service))
             return Grants.Missing("Service", backend.Service);
@@ -46,7 +47,7 @@ internal static class RouteLink
         return service.Ports.Any(p => p.Port == backend.Port && p.Protocol == Protocol.Tcp) ? null : $"Service {backend.Service} has no TCP port {backend.Port}";
     }
 
-    private static void CheckParents(Gathered gathered, ApiObject source, Route route, Dictionary<ObjectName, Service> services,
+    private static void CheckParents(List<Diagnostic> found, ObjectSite source, Route route, IReadOnlyDictionary<ObjectName, Service> services,
         Dictionary<ObjectName, Gateway> gateways, HashSet<ObjectName> allGateways)
     {
         foreach (var p in route.Parents)
@@ -66,7 +67,7 @@ internal static class RouteLink
             else if (p.Port is { } port && !gateway.Listeners.Any(l => l.Port == port))
                 why = $"Gateway {p.Name} has no usable listener on port {port}";
             if (why is not null)
-                gathered.Diagnostics.Add(new Diagnostic("unknown-parent", Severity.Warning, source.Ref, "spec.parentRefs", why,
+                found.Add(new Diagnostic("unknown-parent", Severity.Warning, source.Ref, "spec.parentRefs", why,
                     "the route takes no requests there until it exists", source.Location));
         }
     }

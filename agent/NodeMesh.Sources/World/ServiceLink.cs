@@ -5,117 +5,164 @@ using NodeMesh.Sources.Translate;
 
 namespace NodeMesh.Sources.World;
 
-/// <summary>Services with their backends: from their slices, or, where none is given, from their selector as the endpoint controller would.</summary>
-internal static class ServiceLink
+/// <summary>
+/// Services with their backends: from their slices, or, where none is given, from their selector as the endpoint controller would. Only those are linked anew
+/// that something which changed belongs to.
+/// </summary>
+internal sealed class ServiceLink
 {
-    /// <param name="previous">Services of the snapshot before, reused where nothing about them changed.</param>
-    public static List<Service> Run(Gathered gathered, IReadOnlyList<Workload> workloads, IReadOnlyDictionary<ObjectName, Service> previous)
+    private readonly Dictionary<ObjectName, Service> _byName = [];
+    private readonly Dictionary<ObjectName, Entry<ServiceDraft>> _drafts = [];
+    private readonly Dictionary<ObjectName, SortedDictionary<ObjectName, SliceDraft>> _slices = [];
+    private readonly Dictionary<ObjectName, ObjectName> _serviceOfSlice = [];
+    private readonly SelectorIndex _selectors = new();
+    private readonly PodIndex _pods = new();
+    private Dictionary<string, string> _zones = new(StringComparer.Ordinal);
+    private ImmutableArray<Workload> _workloads = [];
+    private ImmutableArray<MeshNode> _nodes = [];
+    private ImmutableArray<Service> _last = [];
+
+    public Findings<ObjectName> Findings { get; } = new();
+
+    public IReadOnlyDictionary<ObjectName, Service> ByName => _byName;
+
+    /// <summary>At the last run a service came or went, or its ports changed.</summary>
+    public bool PortsChanged { get; private set; }
+
+    public ImmutableArray<Service> Run(Gathered gathered, ImmutableArray<Workload> workloads, ImmutableArray<MeshNode> nodes)
     {
-        var slices = gathered.Of<SliceDraft>(Kinds.EndpointSlice).ToLookup(e => e.Value.Service, e => e.Value);
-        var byNamespace = workloads.ToLookup(w => w.Name.Namespace);
-        var frontends = new Dictionary<(IpAddr, ushort, Protocol), ObjectName>();
-        var result = new List<Service>();
-        foreach (var entry in gathered.Of<ServiceDraft>(Kinds.Service))
+        var touched = new HashSet<ObjectName>();
+        foreach (var name in gathered.Changed(Kinds.Service))
+            TakeDraft(name, gathered.Find<ServiceDraft>(Kinds.Service, name), touched);
+        foreach (var name in gathered.Changed(Kinds.EndpointSlice))
+            TakeSlice(name, gathered.Find<SliceDraft>(Kinds.EndpointSlice, name)?.Value, touched);
+        foreach (var (old, next) in SortedLists.Difference(_workloads, workloads, w => w.Name))
+            TakePod(old, next, touched);
+        _workloads = workloads;
+        TakeNodes(nodes, touched);
+
+        PortsChanged = false;
+        var changes = new SortedDictionary<ObjectName, Service?>();
+        foreach (var name in touched)
+            changes.Add(name, Link(name));
+        return _last = Merge.Into(_last, changes, s => s.Name);
+    }
+
+    private void TakeDraft(ObjectName name, Entry<ServiceDraft>? entry, HashSet<ObjectName> touched)
+    {
+        touched.Add(name);
+        if (_drafts.Remove(name, out var old) && old.Value.Selector is { } was)
+            _selectors.Remove(name, was);
+        if (entry is not { } next)
+            return;
+        _drafts.Add(name, next);
+        if (next.Value.Selector is { } selector)
+            _selectors.Add(name, selector);
+    }
+
+    private void TakeSlice(ObjectName name, SliceDraft? slice, HashSet<ObjectName> touched)
+    {
+        if (_serviceOfSlice.Remove(name, out var before))
         {
-            var draft = entry.Value;
-            if (draft.IsExternalName || Clashes(gathered, entry, frontends))
-                continue;
-            var own = slices[draft.Name].ToList();
-            var pods = own.Count == 0 && draft.Selector is { } selector
-                ? byNamespace[draft.Name.Namespace].Where(w => selector.Matches(w.Labels)).ToList()
-                : [];
-            var ports = ImmutableArray.CreateBuilder<ServicePort>(draft.Ports.Length);
-            foreach (var p in draft.Ports)
-            {
-                var backends = own.Count > 0 ? FromSlices(own, p) : FromPods(pods, p, draft.PublishNotReady);
-                WarnUnnamed(gathered, entry.Source, pods, p);
-                ports.Add(new ServicePort(p.Name, p.Protocol, p.Port, p.AppProtocol, backends));
-            }
-            result.Add(Reuse(previous, new Service(draft.Name, draft.ClusterIps, ports.MoveToImmutable(), draft.Location)));
+            touched.Add(before);
+            _slices[before].Remove(name);
+            if (_slices[before].Count == 0)
+                _slices.Remove(before);
         }
-        return result;
+
+        if (slice is null)
+            return;
+        touched.Add(slice.Service);
+        _serviceOfSlice.Add(name, slice.Service);
+        if (!_slices.TryGetValue(slice.Service, out var own))
+            _slices.Add(slice.Service, own = []);
+        own.Add(name, slice);
     }
 
-    private static bool Clashes(Gathered gathered, Entry<ServiceDraft> entry, Dictionary<(IpAddr, ushort, Protocol), ObjectName> frontends)
+    private void TakePod(Workload? old, Workload? next, HashSet<ObjectName> touched)
     {
-        var draft = entry.Value;
-        foreach (var ip in draft.ClusterIps)
-            foreach (var p in draft.Ports)
-                if (frontends.TryGetValue((ip, p.Port, p.Protocol), out var other))
-                {
-                    gathered.Diagnostics.Add(new Diagnostic("port-clash", Severity.Error, entry.Source.Ref, "spec.clusterIPs",
-                        $"{ip} port {p.Port} is Service {other}'s already; give each service its own cluster IP", Diagnostics.LeftOut, entry.Source.Location));
-                    return true;
-                }
-        foreach (var ip in draft.ClusterIps)
-            foreach (var p in draft.Ports)
-                frontends.Add((ip, p.Port, p.Protocol), draft.Name);
-        return false;
-    }
-
-    private static ImmutableArray<Backend> FromSlices(List<SliceDraft> slices, ServicePortDraft port)
-    {
-        var backends = new Dictionary<(IpAddr, ushort), Backend>();
-        foreach (var slice in slices)
-            foreach (var p in slice.Ports)
-                if (p.Name == port.Name && p.Protocol == port.Protocol)
-                    foreach (var e in slice.Endpoints)
-                    {
-                        // Two slices may name one endpoint for a moment; the one that knows its node says more.
-                        var key = (e.Address, p.Port);
-                        if (!backends.TryGetValue(key, out var known) || known.NodeName.Length == 0)
-                            backends[key] = new Backend(e.Address, p.Port, e.NodeName);
-                    }
-        return [.. backends.Values.Order()];
-    }
-
-    private static ImmutableArray<Backend> FromPods(List<Workload> pods, ServicePortDraft port, bool publishNotReady)
-    {
-        var backends = new HashSet<Backend>();
-        foreach (var pod in pods)
+        if (old is not null)
         {
-            if (pod.Terminating || !(pod.Ready || publishNotReady) || Target(pod, port) is not { } target)
-                continue;
-            foreach (var address in pod.Addresses)
-                backends.Add(new Backend(address, target, pod.NodeName));
+            _pods.Remove(old);
+            touched.UnionWith(_selectors.Matching(old));
         }
-        return [.. backends.Order()];
-    }
 
-    private static ushort? Target(Workload pod, ServicePortDraft port)
-    {
-        if (port.TargetName is not { } name)
-            return port.TargetPort;
-        foreach (var p in pod.Ports)
-            if (p.Name == name && p.Protocol == port.Protocol)
-                return p.Number;
-        return null;
-    }
-
-    private static void WarnUnnamed(Gathered gathered, ApiObject source, List<Workload> pods, ServicePortDraft port)
-    {
-        if (port.TargetName is { } name && pods.Count > 0 && pods.TrueForAll(p => Target(p, port) is null))
-            gathered.Diagnostics.Add(new Diagnostic("unknown-target-port", Severity.Warning, source.Ref, "spec.ports",
-                $"no selected pod has a {port.Protocol.ToString().ToUpperInvariant()} container port named '{name}', the target of port {port.Port}; name one so or give the number",
-                "the port has no backend", source.Location));
-    }
-
-    private static Service Reuse(IReadOnlyDictionary<ObjectName, Service> previous, Service next)
-    {
-        if (!previous.TryGetValue(next.Name, out var old))
-            return next;
-        var ports = next.Ports;
-        if (old.Ports.Length == ports.Length)
+        if (next is not null)
         {
-            for (var i = 0; i < ports.Length; i++)
-                if (SamePort(old.Ports[i], ports[i]))
-                    ports = ports.SetItem(i, old.Ports[i]);
+            _pods.Add(next);
+            touched.UnionWith(_selectors.Matching(next));
         }
-        var isSame = old.Location == next.Location && old.ClusterIps.SequenceEqual(next.ClusterIps)
-            && old.Ports.Length == ports.Length && old.Ports.Zip(ports).All(p => ReferenceEquals(p.First, p.Second));
-        return isSame ? old : next with { Ports = ports };
     }
 
-    private static bool SamePort(ServicePort a, ServicePort b) =>
-        a.Name == b.Name && a.Protocol == b.Protocol && a.Port == b.Port && a.AppProtocol == b.AppProtocol && a.Backends.AsSpan().SequenceEqual(b.Backends.AsSpan());
+    private void TakeNodes(ImmutableArray<MeshNode> nodes, HashSet<ObjectName> touched)
+    {
+        if (nodes == _nodes)
+            return;
+        _nodes = nodes;
+        var zones = nodes.Where(n => n.Labels.ContainsKey(EndpointDerivation.ZoneLabel)).ToDictionary(n => n.Name, n => n.Labels[EndpointDerivation.ZoneLabel], StringComparer.Ordinal);
+        if (zones.Count == _zones.Count && zones.All(z => _zones.TryGetValue(z.Key, out var zone) && zone == z.Value))
+            return;
+        _zones = zones;
+        touched.UnionWith(_drafts.Where(d => d.Value.Value.Selector is not null).Select(d => d.Key));
+    }
+
+    private Service? Link(ObjectName name)
+    {
+        var old = _byName.GetValueOrDefault(name);
+        var next = _drafts.TryGetValue(name, out var entry) && !entry.Value.IsForeign ? Link(entry.Value, entry.Source, old) : null;
+        if (next is null)
+        {
+            _byName.Remove(name);
+            Findings.Set(name, []);
+        }
+        else
+        {
+            _byName[name] = next;
+        }
+
+        PortsChanged |= old is null || next is null
+            ? !ReferenceEquals(old, next)
+            : !old.Ports.Select(p => (p.Port, p.Protocol)).SequenceEqual(next.Ports.Select(p => (p.Port, p.Protocol)));
+        return next;
+    }
+
+    private Service Link(ServiceDraft draft, ObjectSite source, Service? old)
+    {
+        var slices = _slices.GetValueOrDefault(draft.Name);
+        var pods = slices is null && draft.Selector is { } selector ? _pods.Matching(draft.Name.Namespace, selector) : [];
+        var findings = new List<Diagnostic>();
+        var ports = ImmutableArray.CreateBuilder<ServicePort>(draft.Ports.Length);
+        foreach (var p in draft.Ports)
+        {
+            var backends = slices is not null ? EndpointDerivation.FromSlices(slices.Values, p) : EndpointDerivation.FromPods(pods, p, draft, _zones);
+            if (p.TargetName is { } target && pods.Count > 0 && pods.TrueForAll(w => EndpointDerivation.Target(w, p) is null))
+                findings.Add(new Diagnostic("unknown-target-port", Severity.Warning, source.Ref, $"spec.ports[{p.Index}].targetPort",
+                    $"no selected pod has a {p.Protocol.ToString().ToUpperInvariant()} container port named '{target}', the target of port {p.Port}; name one so or give the number",
+                    "the port has no backend", source.Location));
+            ports.Add(Reuse(old, new ServicePort(p.Name, p.Protocol, p.Port, p.AppProtocol, backends) { NodePort = p.NodePort, Index = p.Index }));
+        }
+
+        Findings.Set(draft.Name, findings);
+        var next = draft.Service with { Ports = ports.MoveToImmutable() };
+        return old is not null && old == next with { Ports = old.Ports } && SamePorts(old, next) ? old : next;
+    }
+
+    /// <summary>Fields compare by reference where they are lists, which come from the draft: the same draft makes the same service.</summary>
+    private static bool SamePorts(Service a, Service b)
+    {
+        if (a.Ports.Length != b.Ports.Length)
+            return false;
+        for (var i = 0; i < a.Ports.Length; i++)
+            if (!ReferenceEquals(a.Ports[i], b.Ports[i]))
+                return false;
+        return true;
+    }
+
+    private static ServicePort Reuse(Service? old, ServicePort next)
+    {
+        foreach (var port in old?.Ports ?? [])
+            if (port.Port == next.Port && port.Protocol == next.Protocol)
+                return port == next with { Backends = port.Backends } && port.Backends.AsSpan().SequenceEqual(next.Backends.AsSpan()) ? port : next;
+        return next;
+    }
 }

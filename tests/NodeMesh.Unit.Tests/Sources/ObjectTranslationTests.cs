@@ -83,8 +83,8 @@ internal sealed class ObjectTranslationTests
             Manifests.Service("web", "10.96.0.1", "[{name: http, port: 80, targetPort: http}, {name: raw, port: 81}, {name: num, port: 82, targetPort: 9000}]"),
             Manifests.Pod("a", "10.0.0.1"), Manifests.Pod("b", "10.0.0.2", extra: ", phase: Pending"), Manifests.Pod("c", "10.0.0.3", "app: db"));
         var ports = mesh.Services.Single().Ports;
-        Assert.That(ports.Select(p => string.Join(',', p.Backends.Select(b => $"{b.Address}:{b.Port}@{b.NodeName}"))),
-            Is.EqualTo(new[] { "10.0.0.1:8080@n1", "10.0.0.1:81@n1", "10.0.0.1:9000@n1" }));
+        Assert.That(ports.Select(p => string.Join(',', p.Backends.Select(b => $"{b.Address}:{b.Port}@{b.NodeName}{(b.NotReady ? "!" : "")}"))),
+            Is.EqualTo(new[] { "10.0.0.1:8080@n1,10.0.0.2:8080@n1!", "10.0.0.1:81@n1,10.0.0.2:81@n1!", "10.0.0.1:9000@n1,10.0.0.2:9000@n1!" }));
     }
 
     [Test]
@@ -101,13 +101,16 @@ internal sealed class ObjectTranslationTests
             - {addresses: [10.0.0.8], conditions: {ready: false, serving: true}}
             - {addresses: [10.0.0.7], conditions: {ready: true}}
             """);
-        Assert.That(mesh.Services.Single().Ports.Single().Backends.Select(b => $"{b.Address}:{b.Port}@{b.NodeName}"), Is.EqualTo(new[] { "10.0.0.7:8080@", "10.0.0.9:8080@n2" }));
+        Assert.That(mesh.Services.Single().Ports.Single().Backends.Select(b => $"{b.Address}:{b.Port}@{b.NodeName}{(b.NotReady ? "!" : "")}"),
+            Is.EqualTo(new[] { "10.0.0.7:8080@", "10.0.0.8:8080@!", "10.0.0.9:8080@n2" }));
     }
 
     [TestCase("{clusterIP: None, ports: [{port: 80}]}", null, 0)]
     [TestCase("{clusterIPs: [10.96.0.1, 'fd00::9'], ports: [{port: 80}]}", null, 2)]
     [TestCase("{ports: [{port: 80}]}", "no-cluster-ip", 0)]
-    [TestCase("{clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80, nodePort: 30000}]}", "unsupported", 1)]
+    [TestCase("{clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80, nodePort: 30000}]}", null, 1)]
+    [TestCase("{clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80}]}", "no-node-port", 1)]
+    [TestCase("{clusterIP: 10.96.0.1, trafficDistribution: Nearest, ports: [{port: 80}]}", "unsupported", 1)]
     public void Cluster_ips_are_read(string spec, string? code, int ips)
     {
         var (mesh, codes, _) = Manifests.Read($"apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\nspec: {spec}");
@@ -171,13 +174,6 @@ internal sealed class ObjectTranslationTests
         var (mesh, diagnostics) = ManifestReader.Read([("b.yaml", Manifests.Pod("a", "10.0.0.2")), ("a.yaml", Manifests.Pod("a", "10.0.0.1")), ("n.yaml", Manifests.Namespaces)]);
         Assert.That(mesh.Workloads.Single().Addresses.Single().ToString(), Is.EqualTo("10.0.0.1"));
         Assert.That((diagnostics.Single().Code, diagnostics.Single().Location!.Value.File), Is.EqualTo(("duplicate", "b.yaml")));
-    }
-
-    [Test]
-    public void Two_services_with_one_address_and_port_clash()
-    {
-        var (mesh, codes, _) = Manifests.Read(Manifests.Service("b", "10.96.0.1"), Manifests.Service("a", "10.96.0.1"), Manifests.Pod("p", "10.0.0.1"));
-        Assert.That((mesh.Services.Single().Name.Name, codes.Single()), Is.EqualTo(("a", "port-clash")));
     }
 
     [Test]

@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+using NodeMesh.Compiler.Identities;
+using NodeMesh.Compiler.Services;
+using NodeMesh.Model;
+using NodeMesh.Plan;
+
+namespace NodeMesh.Compiler;
+
+/// <summary>Who has which address and what they may do.</summary>
+internal sealed record PolicyPart(IdentityTable Identities, PlanBuilder Plan);
+
+/// <summary>Which routes shape which service ports.</summary>
+/// <param name="Services">Every service that a route speaks of, as parent or backend.</param>
+/// <param name="L7">The shaped ports.</param>
+internal sealed record AttachPart(Routes.RouteAttachments Attachments, ImmutableHashSet<ObjectName> Services, ImmutableHashSet<ServicePortName> L7, PlanBuilder Plan);
+
+/// <summary>The parts of a plan with the input that each was made from: a part whose input is the same need not be made again.</summary>
+internal sealed class CompilerMemory(MeshSnapshot mesh, NodeFacts node, PolicyPart policy, AttachPart attach, ServiceTables services, PlanBuilder routes) : PlanMemory
+{
+    public MeshSnapshot Mesh => mesh;
+
+    public NodeFacts Node => node;
+
+    public PolicyPart Policy => policy;
+
+    public AttachPart Attach => attach;
+
+    public ServiceTables Services => services;
+
+    public PlanBuilder Routes => routes;
+
+    /// <summary>Whether what this was made from is the same but for services and their routes.</summary>
+    public bool HasSamePolicyInput(MeshSnapshot other, NodeFacts facts) =>
+        Neutral(mesh) with { Services = other.Services, Certificates = other.Certificates } == Neutral(other) && SameNode(facts);
+
+    /// <summary>Whether what this was made from is the same but for services, pods and policies.</summary>
+    public bool HasSameRouteInput(MeshSnapshot other, NodeFacts facts) =>
+        Neutral(mesh) with { Services = other.Services, Workloads = other.Workloads, Policies = other.Policies } == Neutral(other) && SameNode(facts);
+
+    private bool SameNode(NodeFacts facts) =>
+        node.NodeName == facts.NodeName && node.Addresses.AsSpan().SequenceEqual(facts.Addresses.AsSpan())
+        && node.GatewayAddresses.AsSpan().SequenceEqual(facts.GatewayAddresses.AsSpan());
+
+    // Lists compare by reference: a list that this build does not know of counts as input of every part.
+    private static MeshSnapshot Neutral(MeshSnapshot mesh) => mesh with { Revision = 0, Diagnostics = ImmutableArray<Diagnostic>.Empty };
+}

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using NodeMesh.Model;
+
+namespace NodeMesh.Sources.World;
+
+/// <summary>Sorted lists with a few entries changed, at the cost of a copy.</summary>
+internal static class Merge
+{
+    /// <param name="old">Sorted by name, without duplicates.</param>
+    /// <param name="changes">New entries by name; null removes.</param>
+    /// <returns><paramref name="old"/> itself when every change says what is there already.</returns>
+    public static ImmutableArray<T> Into<T>(ImmutableArray<T> old, SortedDictionary<ObjectName, T?> changes, Func<T, ObjectName> name)
+        where T : class
+    {
+        if (changes.Count == 0)
+            return old;
+        var result = ImmutableArray.CreateBuilder<T>(old.Length + changes.Count);
+        var isOther = false;
+        var at = 0;
+        foreach (var (key, value) in changes)
+        {
+            var from = at;
+            at = Find(old, at, key, name);
+            for (; from < at; from++)
+                result.Add(old[from]);
+            var was = at < old.Length && name(old[at]) == key ? old[at++] : null;
+            isOther |= !ReferenceEquals(was, value);
+            if (value is not null)
+                result.Add(value);
+        }
+
+        for (; at < old.Length; at++)
+            result.Add(old[at]);
+        return isOther ? result.DrainToImmutable() : old;
+    }
+
+    /// <summary>The first place at or after <paramref name="from"/> whose name is not below.</summary>
+    private static int Find<T>(ImmutableArray<T> list, int from, ObjectName key, Func<T, ObjectName> name)
+    {
+        var (low, high) = (from, list.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (name(list[middle]).CompareTo(key) < 0)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low;
+    }
+}
