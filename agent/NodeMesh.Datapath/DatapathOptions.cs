@@ -68,6 +68,14 @@ public sealed record MapSizes
     public uint Counters { get; init; } = 16384;
 
     public uint Translations { get; init; } = 65536;
+
+    public uint Affinities { get; init; } = 65536;
+
+    public uint NatTcp { get; init; } = 65536;
+
+    public uint NatAny { get; init; } = 32768;
+
+    public uint NatFragments { get; init; } = 8192;
 }
 
 /// <summary>How long a tracked connection lives without a packet.</summary>

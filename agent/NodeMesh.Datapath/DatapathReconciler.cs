@@ -143,7 +143,7 @@ public sealed class DatapathReconciler : IDisposable
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally);
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
-            .Concat(resolved.Devices.Select(d => HookTarget.OfDevice(d.Ifindex)))
+            .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
         linkChanges += _hooks.Sync(targets, removals, problems);
 

@@ -253,6 +253,49 @@ public partial record struct MemberKey
     public uint Backend;
 }
 
+/// <summary>struct nm_nat_entry, 56 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 56)]
+public partial record struct NatEntry
+{
+    public ulong ExpiresNs;
+    public Addr Saddr;
+    public Addr Daddr;
+    public Be16 SportBe;
+    public Be16 DportBe;
+    public uint Backend;
+    public byte Flags;
+    public byte State;
+    public byte OtherDirection;
+    private byte _pad0_0;
+    private byte _pad0_1;
+    private byte _pad0_2;
+    private byte _pad0_3;
+    private byte _pad0_4;
+}
+
+/// <summary>struct nm_nat_frag_entry, 4 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+public partial record struct NatFragEntry
+{
+    public Be16 SportBe;
+    public Be16 DportBe;
+}
+
+/// <summary>struct nm_nat_key, 44 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 44)]
+public partial record struct NatKey
+{
+    public uint Ifindex;
+    public Addr Saddr;
+    public Addr Daddr;
+    public Be16 SportBe;
+    public Be16 DportBe;
+    public byte Proto;
+    public byte Direction;
+    private byte _pad0_0;
+    private byte _pad0_1;
+}
+
 /// <summary>struct nm_pod_entry, 4 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 4)]
 public partial record struct PodEntry
@@ -416,6 +459,17 @@ public enum Mark : uint
     Upstream = 3,
 }
 
+/// <summary>enum nm_nat_flag.</summary>
+[Flags]
+public enum NatFlag : uint
+{
+    Reply = 1,
+    Source = 2,
+    Pod = 4,
+    Node = 8,
+    Hairpin = 16,
+}
+
 /// <summary>enum nm_reason.</summary>
 public enum Reason : uint
 {
@@ -438,7 +492,14 @@ public enum Reason : uint
     MapFull = 16,
     NoSocket = 17,
     HelperFailed = 18,
-    Count = 19,
+    NoPort = 19,
+    SourceRange = 20,
+    TrafficPolicy = 21,
+    TooBig = 22,
+    HopLimit = 23,
+    NoRoute = 24,
+    PortTaken = 25,
+    Count = 26,
 }
 
 /// <summary>enum nm_verdict.</summary>
@@ -484,6 +545,13 @@ public static class ReasonText
         Reason.MapFull => "map_full",
         Reason.NoSocket => "no_socket",
         Reason.HelperFailed => "helper_failed",
+        Reason.NoPort => "no_port",
+        Reason.SourceRange => "source_range",
+        Reason.TrafficPolicy => "traffic_policy",
+        Reason.TooBig => "too_big",
+        Reason.HopLimit => "hop_limit",
+        Reason.NoRoute => "no_route",
+        Reason.PortTaken => "port_taken",
         _ => "unknown",
     };
 
@@ -509,18 +577,25 @@ public static class ReasonText
         Reason.MapFull => "a table had no room; the verdict still held",
         Reason.NoSocket => "for the proxy, but its socket is gone",
         Reason.HelperFailed => "a kernel helper answered an error",
+        Reason.NoPort => "no source port of the node is free toward the backend",
+        Reason.SourceRange => "the service does not let this source in",
+        Reason.TrafficPolicy => "no backend that the service's traffic policy lets be used",
+        Reason.TooBig => "longer than the way takes; the sender was told",
+        Reason.HopLimit => "its hops are used up; the sender was told",
+        Reason.NoRoute => "the node has no route to the backend or client",
+        Reason.PortTaken => "a process of the node wanted a port that a service has",
         _ => "unknown",
     };
 
     /// <summary>The packet or connection was refused; the others passed, or are counted beside the verdict.</summary>
-    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket;
+    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket or Reason.NoPort or Reason.SourceRange or Reason.TrafficPolicy or Reason.TooBig or Reason.HopLimit or Reason.NoRoute or Reason.PortTaken;
 }
 
 /// <summary>Tells this layout from every other: the name of the pin directory, and what objects are checked against before loading.</summary>
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "a8ee627f68f5929c";
+    public const string Value = "ff0d99b0170d7bec";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -549,6 +624,9 @@ public static class AbiHash
         ["nm_identity_key"] = "58974a605828edeb",
         ["nm_member_entry"] = "650260f90b61a539",
         ["nm_member_key"] = "9c2f9a038245677d",
+        ["nm_nat_entry"] = "06a33baa7a4dc770",
+        ["nm_nat_frag_entry"] = "9b7bbc24458b708d",
+        ["nm_nat_key"] = "6dbd67c239331597",
         ["nm_pod_entry"] = "65d842d0b30313ea",
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",

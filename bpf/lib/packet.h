@@ -32,6 +32,11 @@ struct nm_packet {
 	__u8 fragment;	     /* enum nm_packet_fragment */
 	__u8 fragment_proto; /* the protocol as every fragment of the datagram shows it */
 	__u8 tcp_flags;	     /* enum nm_tcp_flag and the rest of that byte; 0 unless TCP */
+	/* Where in the packet: the IP header, what stands behind it and its extensions, and the same of inner. */
+	__u16 l3_at;
+	__u16 l4_at;
+	__u16 inner_l3_at;
+	__u16 inner_l4_at;
 };
 
 /* The packet that opens a TCP connection. It is always judged anew, whatever is tracked under its tuple. */

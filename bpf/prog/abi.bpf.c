@@ -7,6 +7,7 @@
 #include "nm/abi/conntrack.h"
 #include "nm/abi/counter.h"
 #include "nm/abi/limits.h"
+#include "nm/abi/nat.h"
 #include "nm/abi/policy.h"
 #include "nm/abi/reason.h"
 #include "nm/abi/service.h"
@@ -49,6 +50,9 @@ NM_ANCHOR_STRUCT(nm_backend_key);
 NM_ANCHOR_STRUCT(nm_backend_entry);
 NM_ANCHOR_STRUCT(nm_reverse_key);
 NM_ANCHOR_STRUCT(nm_reverse_entry);
+NM_ANCHOR_STRUCT(nm_nat_key);
+NM_ANCHOR_STRUCT(nm_nat_entry);
+NM_ANCHOR_STRUCT(nm_nat_frag_entry);
 
 NM_ANCHOR_ENUM(nm_direction);
 NM_ANCHOR_ENUM(nm_identity_id);
@@ -58,6 +62,7 @@ NM_ANCHOR_ENUM(nm_verdict);
 NM_ANCHOR_ENUM(nm_ct_origin);
 NM_ANCHOR_ENUM(nm_ct_flag);
 NM_ANCHOR_ENUM(nm_frontend_flag);
+NM_ANCHOR_ENUM(nm_nat_flag);
 NM_ANCHOR_ENUM(nm_reason);
 NM_ANCHOR_ENUM(nm_limit);
 NM_ANCHOR_ENUM(nm_mark);

@@ -3,7 +3,7 @@
  * cgroup/connect, sendmsg, recvmsg, getpeername. A service address becomes a backend when the socket is connected or
  * the datagram sent, so that no packet pays for it. Fails open: an address that is no service stays, and so
  * does a pod's way to one for the proxy. A process of the node itself has no gate to hand it over: it goes to a
- * backend.
+ * backend. cgroup/bind keeps the node's processes off the ports that services have on it.
  */
 #include "nm/config.h"
 #include "lib/redirect.h"
@@ -11,7 +11,9 @@
 enum nm_sock_verdict {
 	NM_SOCK_REFUSE = 0,
 	NM_SOCK_PROCEED = 1,
+	NM_EADDRINUSE = 98,
 	NM_ECONNREFUSED = 111,
+	NM_EHOSTUNREACH = 113,
 };
 
 enum nm_family {
@@ -58,54 +60,71 @@ nm_inline void nm_connect_to_v6(struct bpf_sock_addr *ctx, const struct nm_conne
 	ctx->user_port = c->port_be;
 }
 
-nm_inline nm_bool nm_connect_on_node(struct bpf_sock_addr *ctx)
+nm_inline void nm_connect_where(struct nm_connect *c, struct bpf_sock_addr *ctx)
 {
-	return bpf_get_netns_cookie(ctx) == nm_config.node_netns;
+	c->netns = bpf_get_netns_cookie(ctx);
+	c->on_node = c->netns == nm_config.node_netns;
+	c->now_ns = nm_now_ns();
 }
 
-nm_inline int nm_connect_refuse(void)
+nm_inline int nm_sock_refuse(__u32 reason, int error)
 {
-	nm_count(0, NM_REASON_NO_BACKEND, NM_EGRESS, 0);
-	if (bpf_set_retval(-NM_ECONNREFUSED))
+	nm_count(0, reason, NM_EGRESS, 0);
+	if (bpf_set_retval(-error))
 		nm_count(0, NM_REASON_HELPER_FAILED, NM_EGRESS, 0);
 	return NM_SOCK_REFUSE;
+}
+
+/* A caller that must not wait for what cannot come is told at once, also where a packet would be dropped. */
+nm_inline int nm_connect_refuse(__u32 redirect)
+{
+	if (redirect == NM_REDIRECT_POLICY)
+		return nm_sock_refuse(NM_REASON_TRAFFIC_POLICY, NM_EHOSTUNREACH);
+	return nm_sock_refuse(NM_REASON_NO_BACKEND, NM_ECONNREFUSED);
 }
 
 nm_inline int nm_toward_v4(struct bpf_sock_addr *ctx)
 {
 	struct nm_connect c;
+	__u32 redirect;
 
 	nm_connect_from_v4(&c, ctx);
-	c.on_node = nm_connect_on_node(ctx);
-	switch (nm_redirect_decide(&c)) {
-	case NM_REDIRECT_REWRITE:
-		nm_connect_to_v4(ctx, &c);
-		nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
+	nm_connect_where(&c, ctx);
+	redirect = nm_redirect_decide(&c);
+	if (redirect == NM_REDIRECT_LEAVE)
 		return NM_SOCK_PROCEED;
-	case NM_REDIRECT_REFUSE:
-		return nm_connect_refuse();
-	}
+	if (redirect != NM_REDIRECT_REWRITE)
+		return nm_connect_refuse(redirect);
+	nm_connect_to_v4(ctx, &c);
+	nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
 	return NM_SOCK_PROCEED;
 }
 
 nm_inline int nm_toward_v6(struct bpf_sock_addr *ctx)
 {
 	struct nm_connect c;
+	__u32 redirect;
 
 	nm_connect_from_v6(&c, ctx);
-	c.on_node = nm_connect_on_node(ctx);
-	switch (nm_redirect_decide(&c)) {
-	case NM_REDIRECT_REWRITE:
-		nm_connect_to_v6(ctx, &c);
-		nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
+	nm_connect_where(&c, ctx);
+	redirect = nm_redirect_decide(&c);
+	if (redirect == NM_REDIRECT_LEAVE)
 		return NM_SOCK_PROCEED;
-	case NM_REDIRECT_REFUSE:
-		return nm_connect_refuse();
-	}
+	if (redirect != NM_REDIRECT_REWRITE)
+		return nm_connect_refuse(redirect);
+	nm_connect_to_v6(ctx, &c);
+	nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
 	return NM_SOCK_PROCEED;
 }
 
-/* The kernel lets the last three only proceed. */
+nm_inline int nm_bind_check(struct bpf_sock_addr *ctx, struct nm_connect *c)
+{
+	nm_connect_where(c, ctx);
+	return c->on_node && nm_bind_is_taken(c) ? nm_sock_refuse(NM_REASON_PORT_TAKEN, NM_EADDRINUSE)
+						 : NM_SOCK_PROCEED;
+}
+
+/* The kernel lets recvmsg and getpeername only proceed. */
 nm_inline int nm_back_v4(struct bpf_sock_addr *ctx)
 {
 	struct nm_connect c;
@@ -172,6 +191,24 @@ SEC("cgroup/getpeername6")
 int nm_getpeername6(struct bpf_sock_addr *ctx)
 {
 	return nm_back_v6(ctx);
+}
+
+SEC("cgroup/bind4")
+int nm_bind4(struct bpf_sock_addr *ctx)
+{
+	struct nm_connect c;
+
+	nm_connect_from_v4(&c, ctx);
+	return nm_bind_check(ctx, &c);
+}
+
+SEC("cgroup/bind6")
+int nm_bind6(struct bpf_sock_addr *ctx)
+{
+	struct nm_connect c;
+
+	nm_connect_from_v6(&c, ctx);
+	return nm_bind_check(ctx, &c);
 }
 
 /* A connected socket's row goes with it. Those of unconnected ones are many per socket and leave by age. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The node's devices: brings to the proxy what belongs to it from outside. It only bends the way: what it leaves alone
- * meets the pod's gate (endpoint.bpf.c), which refuses what needed the proxy. So it fails open, and policy does not.
+ * The node's devices. What comes in for a service goes to a backend, here or on another node, and its answers back;
+ * what belongs to the proxy is brought to it. It only bends the way: what is for a pod of this node meets the pod's
+ * gate (endpoint.bpf.c), which refuses what needed the proxy. So it fails open, and policy does not; a service address
+ * that nobody serves is refused to its sender.
  */
 #include "parse.h"
+#include "translate.h"
 #include "socket.h"
 #include "lib/conntrack.h"
 #include "lib/policy.h"
@@ -68,8 +71,12 @@ nm_inline __u32 nm_tcp_from_outside(struct __sk_buff *skb, const struct nm_packe
 	return nm_hand_over(skb, p);
 }
 
-nm_inline __u32 nm_from_outside(struct __sk_buff *skb, const struct nm_packet *p, __u32 ifindex)
+/* What is for the local pod behind `ifindex`, and perhaps for the proxy first. A global function: it has two callers.
+ */
+__attribute__((noinline)) int nm_from_outside(struct __sk_buff *skb, struct nm_packet *p, __u32 ifindex)
 {
+	if (!p)
+		return NM_LEAVE;
 	if (p->kind == NM_PACKET_ICMP_ERROR)
 		return nm_error_has_socket(skb, p) ? nm_deliver(skb) : NM_LEAVE;
 	if (p->t.proto == IPPROTO_TCP && p->fragment != NM_FRAGMENT_LATER)
@@ -77,22 +84,130 @@ nm_inline __u32 nm_from_outside(struct __sk_buff *skb, const struct nm_packet *p
 	return NM_LEAVE;
 }
 
+/* NM_TCX_REDIRECT: the proxy has no say in it. */
+nm_inline int nm_node_hand_over(struct __sk_buff *skb, struct nm_nat_room *r, __u32 ifindex)
+{
+	__u32 reason = nm_from_outside(skb, &r->p, ifindex);
+
+	if (reason == NM_LEAVE)
+		return NM_TCX_REDIRECT;
+	nm_count(ifindex, reason, NM_INGRESS, skb->len);
+	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
+}
+
+nm_inline int nm_node_drop(struct __sk_buff *skb, __u32 reason)
+{
+	nm_count(0, reason, NM_INGRESS, skb->len);
+	return NM_TCX_DROP;
+}
+
+/* Who waits for an answer gets one, from where it came by; what policy keeps off, and errors, get none. */
+nm_inline int nm_node_refuse(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
+{
+	nm_count(0, reason, NM_INGRESS, skb->len);
+	if (reason != NM_REASON_NO_BACKEND && reason != NM_REASON_TOO_BIG && reason != NM_REASON_HOP_LIMIT)
+		return NM_TCX_DROP;
+	return nm_tell(skb, r, reason) ? bpf_redirect(skb->ifindex, 0) : NM_TCX_DROP;
+}
+
+/* The packet goes on as r->to: to a process of this node by its stack, to a pod or another node past it. */
+nm_inline int nm_node_forward(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	nm_bool answer = (r->to.flags & NM_NAT_REPLY) != 0, here = !answer && (r->to.flags & NM_NAT_NODE);
+	__u32 reason = NM_REASON_FORWARDED;
+	int hop = 1, action;
+
+	if (!here) {
+		reason = nm_way(skb, r, 0);
+		if (reason == NM_REASON_FORWARDED)
+			hop = nm_hop(skb, &r->p);
+		if (hop == 0)
+			reason = NM_REASON_HOP_LIMIT;
+	}
+	if (reason != NM_REASON_FORWARDED)
+		return nm_node_refuse(skb, r, reason);
+	if (hop < 0 || nm_nat_apply(skb, r))
+		return nm_node_drop(skb, NM_REASON_HELPER_FAILED);
+
+	if (!answer && (r->to.flags & NM_NAT_POD)) {
+		action = nm_node_hand_over(skb, r, nm_pod_ifindex(&r->to.daddr));
+		if (action != NM_TCX_REDIRECT)
+			return action;
+	}
+	nm_count(0, nm_nat_passed(r), NM_INGRESS, skb->len);
+	return here ? NM_TCX_NEXT : nm_depart(r);
+}
+
+/* For no pod: for this node itself, or an address that services have. */
+nm_inline int nm_node_service(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	__u32 reason;
+
+	/* Still tagged, or tagged for a VLAN: it comes again, bare, at that VLAN's own device. */
+	if (r->p.l3_at != ETH_HLEN || (skb->vlan_present && (skb->vlan_tci & 0xfff)))
+		return NM_TCX_NEXT;
+	if (!nm_nat_key_of(r, 0, NM_INGRESS))
+		return NM_TCX_NEXT;
+	if (r->p.kind == NM_PACKET_ICMP_ERROR)
+		return nm_nat_peek(r) ? nm_node_forward(skb, r) : NM_TCX_NEXT;
+	if (!nm_nat_follow(r)) {
+		if (r->p.fragment == NM_FRAGMENT_LATER)
+			return NM_TCX_NEXT;
+		reason = nm_nat_open(skb, r);
+		if (reason == NM_REASON_COUNT)
+			return NM_TCX_NEXT;
+		if (reason != NM_REASON_TRANSLATED)
+			return nm_node_refuse(skb, r, reason);
+	}
+	if (r->p.fragment == NM_FRAGMENT_FIRST)
+		nm_nat_frag_remember(&r->p, 0, NM_INGRESS);
+	return nm_node_forward(skb, r);
+}
+
 SEC("tc")
 int nm_node_ingress(struct __sk_buff *skb)
 {
-	struct nm_packet p = {};
-	__u32 ifindex, reason;
+	struct nm_nat_room *r = nm_nat_room_enter();
+	__u32 ifindex;
+	int action;
 
-	if (nm_parse(skb, &p) != NM_REASON_FORWARDED || p.kind == NM_PACKET_LINK || p.kind == NM_PACKET_NOT_IP)
+	if (!r)
 		return NM_TCX_NEXT;
-	ifindex = nm_pod_ifindex(&p.t.daddr);
+	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || r->p.kind == NM_PACKET_LINK || r->p.kind == NM_PACKET_NOT_IP)
+		return NM_TCX_NEXT;
+	ifindex = nm_pod_ifindex(&r->p.t.daddr);
 	if (!ifindex)
+		return nm_node_service(skb, r);
+	action = nm_node_hand_over(skb, r, ifindex);
+	return action == NM_TCX_REDIRECT ? NM_TCX_NEXT : action;
+}
+
+/*
+ * What the node itself sends: an answer of a process of its own, or of the proxy in a pod's name, to a client that
+ * asked a service address. Forwarded packets are none of these.
+ */
+SEC("tc")
+int nm_node_egress(struct __sk_buff *skb)
+{
+	struct nm_nat_room *r;
+	nm_bool found;
+
+	if (skb->ingress_ifindex != 0)
 		return NM_TCX_NEXT;
-	reason = nm_from_outside(skb, &p, ifindex);
-	if (reason == NM_LEAVE)
+	r = nm_nat_room_enter();
+	if (!r)
 		return NM_TCX_NEXT;
-	nm_count(ifindex, reason, NM_INGRESS, skb->len);
-	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
+	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || !nm_nat_key_of(r, 0, NM_EGRESS))
+		return NM_TCX_NEXT;
+	found = r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek(r) : nm_nat_follow(r);
+	if (!found)
+		return NM_TCX_NEXT;
+	if (r->p.fragment == NM_FRAGMENT_FIRST)
+		nm_nat_frag_remember(&r->p, 0, NM_EGRESS);
+	if (nm_nat_apply(skb, r))
+		return nm_node_drop(skb, NM_REASON_HELPER_FAILED);
+	nm_count(0, NM_REASON_REPLY, NM_EGRESS, skb->len);
+	return NM_TCX_NEXT;
 }
 
 char nm_license[] SEC("license") = "Dual BSD/GPL";

@@ -73,6 +73,7 @@ nm_inline void nm_parse_v6_addrs(struct nm_tuple *t, const struct ipv6hdr *ip)
 /* Ports of the packet that an ICMP error is about. Errors carry 8 bytes of them at least (RFC 792, RFC 4443 2.4). */
 nm_inline __u32 nm_parse_inner(struct nm_cursor *c, struct nm_packet *p, nm_bool v6)
 {
+	p->inner_l3_at = c->at;
 	if (v6) {
 		struct ipv6hdr ip;
 
@@ -91,6 +92,7 @@ nm_inline __u32 nm_parse_inner(struct nm_cursor *c, struct nm_packet *p, nm_bool
 			return NM_REASON_FORWARDED;
 		c->at += ip.ihl * 4;
 	}
+	p->inner_l4_at = c->at;
 	if (p->inner.proto == IPPROTO_TCP || p->inner.proto == IPPROTO_UDP || p->inner.proto == IPPROTO_SCTP)
 		return nm_parse_ports(c, &p->inner) ? NM_REASON_TRUNCATED : NM_REASON_FORWARDED;
 	if (p->inner.proto == IPPROTO_ICMP || p->inner.proto == IPPROTO_ICMPV6) {
@@ -157,6 +159,7 @@ nm_inline __u32 nm_parse_l4(struct nm_cursor *c, struct nm_packet *p, __u8 hop_l
 {
 	struct nm_tcp_flags_header tcp;
 
+	p->l4_at = c->at;
 	if (p->fragment == NM_FRAGMENT_LATER)
 		return NM_REASON_FORWARDED;
 	switch (p->t.proto) {
@@ -194,6 +197,7 @@ nm_inline __u32 nm_parse_v4(struct nm_cursor *c, struct nm_packet *p)
 
 	if (nm_read(c, start, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
 		return NM_REASON_TRUNCATED;
+	p->l3_at = start;
 	nm_parse_v4_addrs(&p->t, &ip);
 	nm_cursor_shorten(c, start, 0, bpf_ntohs(ip.tot_len));
 	c->at += ip.ihl * 4;
@@ -251,6 +255,7 @@ nm_inline __u32 nm_parse_v6(struct nm_cursor *c, struct nm_packet *p)
 
 	if (nm_read(c, start, &ip, sizeof(ip)) || ip.version != 6)
 		return NM_REASON_TRUNCATED;
+	p->l3_at = start;
 	nm_parse_v6_addrs(&p->t, &ip);
 	/* ::ffff:a.b.c.d on the wire would pass for the IPv4 address in every table. */
 	if (nm_addr_is_v4(&p->t.saddr) || nm_addr_is_v4(&p->t.daddr))

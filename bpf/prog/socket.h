@@ -53,6 +53,31 @@ nm_inline __u32 nm_socket_find(struct __sk_buff *skb, const struct nm_tuple *t)
 	return nm_socket_release(nm_socket_get(skb, t));
 }
 
+/* NONE, or OPEN: a socket of this node that would receive the datagram. */
+nm_inline __u32 nm_socket_find_udp(struct __sk_buff *skb, const struct nm_tuple *t)
+{
+	struct bpf_sock_tuple key = {};
+	struct bpf_sock *sk;
+
+	if (nm_addr_is_v4(&t->daddr)) {
+		key.ipv4.saddr = t->saddr.w[3];
+		key.ipv4.daddr = t->daddr.w[3];
+		key.ipv4.sport = t->sport_be;
+		key.ipv4.dport = t->dport_be;
+		sk = bpf_sk_lookup_udp(skb, &key, sizeof(key.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		__builtin_memcpy(key.ipv6.saddr, &t->saddr, sizeof(t->saddr));
+		__builtin_memcpy(key.ipv6.daddr, &t->daddr, sizeof(t->daddr));
+		key.ipv6.sport = t->sport_be;
+		key.ipv6.dport = t->dport_be;
+		sk = bpf_sk_lookup_udp(skb, &key, sizeof(key.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return NM_SOCKET_NONE;
+	bpf_sk_release(sk);
+	return NM_SOCKET_OPEN;
+}
+
 /* Gives the packet to the proxy's listener, which stands on loopback so that nobody can dial it from outside. */
 nm_inline __u32 nm_listener_assign(struct __sk_buff *skb, const struct nm_tuple *t)
 {

@@ -14,7 +14,12 @@ internal sealed record HookTarget(string PinName, int Ifindex, bool Ingress, str
         new($"{EndpointPrefix}{ifindex}_out", ifindex, false, "endpoint", "nm_pod_egress"),
     ];
 
-    public static HookTarget OfDevice(int ifindex) => new($"{DevicePrefix}{ifindex}_in", ifindex, true, "node", "nm_node_ingress");
+    /// <summary>What comes in from other nodes and the world, and what this node itself answers them.</summary>
+    public static IEnumerable<HookTarget> OfDevice(int ifindex) =>
+    [
+        new($"{DevicePrefix}{ifindex}_in", ifindex, true, "node", "nm_node_ingress"),
+        new($"{DevicePrefix}{ifindex}_out", ifindex, false, "node", "nm_node_egress"),
+    ];
 }
 
 /// <summary>Puts programs on interfaces and keeps them there, first of all on their hook.</summary>

@@ -84,6 +84,12 @@ internal sealed class MapResize : IDisposable
                 case "nm_ct":
                     Copy<CtKey, CtEntry>(spec, old);
                     break;
+                case MapCatalog.Affinity:
+                    Copy<AffinityKey, AffinityEntry>(spec, old);
+                    break;
+                case MapCatalog.NatTcp or MapCatalog.NatAny:
+                    Copy<NatKey, NatEntry>(spec, old);
+                    break;
                 case "nm_reverse":
                     Copy<ReverseKey, ReverseEntry>(spec, old);
                     break;

@@ -26,6 +26,10 @@ public static class MapCatalog
     public const string Connection = "nm_ct";
     public const string Fragment = "nm_fragment";
     public const string Reverse = "nm_reverse";
+    public const string Affinity = "nm_affinity";
+    public const string NatTcp = "nm_nat_tcp";
+    public const string NatAny = "nm_nat_any";
+    public const string NatFragment = "nm_nat_frag";
 
     public static readonly MapSpec[] All =
     [
@@ -44,6 +48,10 @@ public static class MapCatalog
         new(Fragment, "fragments", "fragmented packets under way", s => s.Fragments, (s, n) => s with { Fragments = n }, 104, true),
         new(Counter, "counters", "counters by pod, reason and direction", s => s.Counters, (s, n) => s with { Counters = n }, 80, true),
         new(Reverse, "translations", "UDP sockets that talk to a service", s => s.Translations, (s, n) => s with { Translations = n }, 104, true),
+        new(Affinity, "affinities", "clients of services that keep a client's backend", s => s.Affinities, (s, n) => s with { Affinities = n }, 88, true),
+        new(NatTcp, "nat-tcp", "TCP connections to services that were translated by packet, two rows each", s => s.NatTcp, (s, n) => s with { NatTcp = n }, 152, true),
+        new(NatAny, "nat-any", "UDP flows to services that were translated by packet, two rows each", s => s.NatAny, (s, n) => s with { NatAny = n }, 152, true),
+        new(NatFragment, "nat-fragments", "fragmented packets under way to services", s => s.NatFragments, (s, n) => s with { NatFragments = n }, 96, true),
     ];
 
     /// <summary>Those whose size the operator may set.</summary>

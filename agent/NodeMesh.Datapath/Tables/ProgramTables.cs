@@ -15,6 +15,10 @@ public sealed class ProgramTables : IDisposable
     private readonly BpfMap<CtKey, CtEntry> _connections;
     private readonly BpfMap<FragmentKey, FragmentEntry> _fragments;
     private readonly BpfMap<ReverseKey, ReverseEntry> _translations;
+    private readonly BpfMap<AffinityKey, AffinityEntry> _affinities;
+    private readonly BpfMap<NatKey, NatEntry> _natTcp;
+    private readonly BpfMap<NatKey, NatEntry> _natAny;
+    private readonly BpfMap<FragmentKey, NatFragEntry> _natFragments;
     private readonly CounterReader _counters;
     private IReadOnlyList<MapFill> _fill = [];
     private long _counted;
@@ -26,6 +30,10 @@ public sealed class ProgramTables : IDisposable
         _connections = objects.OpenMap<CtKey, CtEntry>(MapCatalog.Connection);
         _fragments = objects.OpenMap<FragmentKey, FragmentEntry>(MapCatalog.Fragment);
         _translations = objects.OpenMap<ReverseKey, ReverseEntry>(MapCatalog.Reverse);
+        _affinities = objects.OpenMap<AffinityKey, AffinityEntry>(MapCatalog.Affinity);
+        _natTcp = objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp);
+        _natAny = objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny);
+        _natFragments = objects.OpenMap<FragmentKey, NatFragEntry>(MapCatalog.NatFragment);
     }
 
     /// <summary>Rows whose time is over count until their place is needed. May be asked from any thread.</summary>
@@ -36,7 +44,7 @@ public sealed class ProgramTables : IDisposable
         {
             if (_fill.Count == 0 || _time.GetElapsedTime(_counted) >= MaxAge)
             {
-                _fill = [Of(_connections), Of(_fragments), _counters.Fill(), Of(_translations)];
+                _fill = [Of(_connections), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natTcp), Of(_natAny), Of(_natFragments)];
                 _counted = _time.GetTimestamp();
             }
 
@@ -49,6 +57,10 @@ public sealed class ProgramTables : IDisposable
         _connections.Dispose();
         _fragments.Dispose();
         _translations.Dispose();
+        _affinities.Dispose();
+        _natTcp.Dispose();
+        _natAny.Dispose();
+        _natFragments.Dispose();
     }
 
     private static MapFill Of<TKey, TValue>(BpfMap<TKey, TValue> map)

@@ -26,5 +26,12 @@ enum nm_reason {
 	NM_REASON_MAP_FULL = 16,	     /* a table had no room; the verdict still held */
 	NM_REASON_NO_SOCKET = 17,	     /* drop: for the proxy, but its socket is gone */
 	NM_REASON_HELPER_FAILED = 18,	     /* a kernel helper answered an error */
+	NM_REASON_NO_PORT = 19,		     /* drop: no source port of the node is free toward the backend */
+	NM_REASON_SOURCE_RANGE = 20,	     /* drop: the service does not let this source in */
+	NM_REASON_TRAFFIC_POLICY = 21,	     /* drop: no backend that the service's traffic policy lets be used */
+	NM_REASON_TOO_BIG = 22,		     /* drop: longer than the way takes; the sender was told */
+	NM_REASON_HOP_LIMIT = 23,	     /* drop: its hops are used up; the sender was told */
+	NM_REASON_NO_ROUTE = 24,	     /* drop: the node has no route to the backend or client */
+	NM_REASON_PORT_TAKEN = 25,	     /* drop: a process of the node wanted a port that a service has */
 	NM_REASON_COUNT,
 };

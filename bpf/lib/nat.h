@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Translations on the packet path: a row for each way of a connection, found by what stands on the wire. A connection
+ * keeps its backend, whatever becomes of the service, except where nobody has answered on it yet.
+ */
+#pragma once
+
+#include "lib/service.h"
+
+enum nm_nat_limit {
+	NM_NAT_REFRESH_NS = 1000000000, /* rows are renewed at most once a second */
+	NM_NAT_PORT_FIRST = 1024,	/* source ports of the node, below those that its sockets take by themselves */
+	NM_NAT_PORT_LAST = 32767,
+	NM_NAT_TRIES = 16, /* ports that are looked at before a connection is given up */
+};
+
+/* What a hook works on. Too much for the stack beside what the gate keeps there. */
+struct nm_nat_room {
+	__u64 now_ns; /* nm_now_ns() */
+	struct nm_packet p;
+	struct nm_nat_key key;
+	struct nm_nat_entry to;
+	struct bpf_fib_lookup way;
+	__u8 quote[128]; /* of the packet that an ICMP error is about */
+};
+
+/* One per CPU, since hooks do not interrupt one another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct nm_nat_room);
+	__uint(max_entries, 1);
+} nm_nat_rooms SEC(".maps");
+
+nm_inline struct nm_nat_room *nm_nat_room_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&nm_nat_rooms, &zero);
+}
+
+/* For a packet that is not read yet. */
+nm_inline struct nm_nat_room *nm_nat_room_enter(void)
+{
+	struct nm_nat_room *r = nm_nat_room_get();
+
+	if (!r)
+		return NULL;
+	r->now_ns = nm_now_ns();
+	__builtin_memset(&r->p, 0, sizeof(r->p));
+	return r;
+}
+
+nm_inline nm_bool nm_addr_equal(const struct nm_addr *a, const struct nm_addr *b)
+{
+	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] && a->w[0] == b->w[0];
+}
+
+nm_inline nm_bool nm_nat_handles(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
+nm_inline void nm_nat_key_from(struct nm_nat_key *key, __u32 ifindex, __u8 direction, const struct nm_tuple *t)
+{
+	key->ifindex = ifindex;
+	key->saddr = t->saddr;
+	key->daddr = t->daddr;
+	key->sport_be = t->sport_be;
+	key->dport_be = t->dport_be;
+	key->proto = t->proto;
+	key->direction = direction;
+	key->pad0[0] = key->pad0[1] = 0;
+}
+
+/* The row that a packet the other way would be found by. */
+nm_inline void nm_nat_other_key(struct nm_nat_key *other, const struct nm_nat_key *key, const struct nm_nat_entry *to)
+{
+	other->ifindex = key->ifindex;
+	other->saddr = to->daddr;
+	other->daddr = to->saddr;
+	other->sport_be = to->dport_be;
+	other->dport_be = to->sport_be;
+	other->proto = key->proto;
+	other->direction = to->other_direction;
+	other->pad0[0] = other->pad0[1] = 0;
+}
+
+nm_inline struct nm_nat_entry *nm_nat_row(const struct nm_nat_key *key)
+{
+	if (key->proto == IPPROTO_TCP)
+		return bpf_map_lookup_elem(&nm_nat_tcp, key);
+	return bpf_map_lookup_elem(&nm_nat_any, key);
+}
+
+nm_inline void nm_nat_row_delete(const struct nm_nat_key *key)
+{
+	if (key->proto == IPPROTO_TCP)
+		bpf_map_delete_elem(&nm_nat_tcp, key);
+	else
+		bpf_map_delete_elem(&nm_nat_any, key);
+}
+
+nm_inline long nm_nat_row_write(const struct nm_nat_key *key, const struct nm_nat_entry *to, __u64 flags)
+{
+	if (key->proto == IPPROTO_TCP)
+		return bpf_map_update_elem(&nm_nat_tcp, key, to, flags);
+	return bpf_map_update_elem(&nm_nat_any, key, to, flags);
+}
+
+/* Both rows of r->to. */
+nm_inline void nm_nat_forget(const struct nm_nat_room *r)
+{
+	struct nm_nat_key other;
+
+	nm_nat_other_key(&other, &r->key, &r->to);
+	nm_nat_row_delete(&r->key);
+	nm_nat_row_delete(&other);
+}
+
+nm_inline nm_bool nm_nat_backend_is_there(const struct nm_nat_entry *to)
+{
+	const struct nm_backend_entry *backend = nm_backend_find(to->backend);
+
+	return backend && backend->port_be == to->dport_be && nm_addr_equal(&backend->addr, &to->daddr);
+}
+
+/*
+ * Whether the packet begins something new under addresses of something old: after its end; and where nobody has
+ * answered yet, or nobody can tell who answers (UDP), when the backend is gone.
+ */
+nm_inline nm_bool nm_nat_is_over(const struct nm_nat_room *r)
+{
+	nm_bool syn = nm_packet_is_syn(&r->p);
+
+	if (r->to.flags & NM_NAT_REPLY)
+		return 0;
+	if (r->key.proto == IPPROTO_TCP && (!syn || (r->to.state & (NM_CT_SEEN_REPLY | NM_CT_RST)) == NM_CT_SEEN_REPLY))
+		return syn && nm_ct_is_closed(r->to.state);
+	return nm_ct_is_closed(r->to.state) || !nm_nat_backend_is_there(&r->to);
+}
+
+nm_inline void nm_nat_touch(const struct nm_nat_room *r, struct nm_nat_entry *row)
+{
+	__u8 state = r->to.state | nm_ct_flags_from(&r->p, (r->to.flags & NM_NAT_REPLY) != 0);
+	__u64 expires_ns = r->now_ns + nm_ct_lifetime_ns(r->key.proto, state);
+	struct nm_nat_key other_key;
+	struct nm_nat_entry *other;
+
+	if (state == r->to.state && expires_ns - r->to.expires_ns < NM_NAT_REFRESH_NS)
+		return;
+	row->state = state;
+	row->expires_ns = expires_ns;
+	nm_nat_other_key(&other_key, &r->key, &r->to);
+	other = nm_nat_row(&other_key);
+	if (other) {
+		other->state = state;
+		other->expires_ns = expires_ns;
+	}
+}
+
+/* Whether there is a translation for r->key; r->to is it then. What an ICMP error is about is looked up so. */
+__attribute__((noinline)) int nm_nat_peek(struct nm_nat_room *r)
+{
+	const struct nm_nat_entry *row;
+
+	if (!r)
+		return 0;
+	row = nm_nat_row(&r->key);
+	if (!row || row->expires_ns <= r->now_ns)
+		return 0;
+	r->to = *row;
+	return 1;
+}
+
+/* As nm_nat_peek, for packet r->p itself: the connection lives on, or, where this ends it, not much longer. */
+__attribute__((noinline)) int nm_nat_follow(struct nm_nat_room *r)
+{
+	struct nm_nat_entry *row;
+
+	if (!r)
+		return 0;
+	row = nm_nat_row(&r->key);
+	if (!row || row->expires_ns <= r->now_ns)
+		return 0;
+	r->to = *row;
+	if (nm_nat_is_over(r)) {
+		nm_nat_forget(r);
+		return 0;
+	}
+	nm_nat_touch(r, row);
+	return 1;
+}
+
+/*
+ * Takes both rows for r->key and r->to, which is complete but for its time: 1. 0 when the answers' row is somebody
+ * else's; another source port may help.
+ */
+__attribute__((noinline)) int nm_nat_claim(struct nm_nat_room *r)
+{
+	struct nm_nat_entry back = {};
+	const struct nm_nat_entry *row;
+	struct nm_nat_key other;
+
+	if (!r)
+		return 0;
+	nm_nat_other_key(&other, &r->key, &r->to);
+	row = nm_nat_row(&other);
+	if (row && row->expires_ns > r->now_ns)
+		return 0;
+
+	r->to.expires_ns = back.expires_ns = r->now_ns + nm_ct_lifetime_ns(r->key.proto, r->to.state);
+	back.saddr = r->key.daddr;
+	back.daddr = r->key.saddr;
+	back.sport_be = r->key.dport_be;
+	back.dport_be = r->key.sport_be;
+	back.backend = r->to.backend;
+	back.flags = r->to.flags | NM_NAT_REPLY;
+	back.state = r->to.state;
+	back.other_direction = r->key.direction;
+	/* Another CPU may have come first. */
+	if (nm_nat_row_write(&other, &back, row ? BPF_ANY : BPF_NOEXIST))
+		return 0;
+	row = nm_nat_row(&r->key);
+	if (row && row->expires_ns > r->now_ns) {
+		nm_nat_row_delete(&other);
+		r->to = *row;
+		return 1;
+	}
+	if (nm_nat_row_write(&r->key, &r->to, BPF_ANY)) {
+		nm_nat_row_delete(&other);
+		return 0;
+	}
+	return 1;
+}
+
+nm_inline void nm_nat_frag_key_from(
+	struct nm_fragment_key *key, __u32 ifindex, __u8 direction, const struct nm_packet *p)
+{
+	key->ifindex = ifindex;
+	key->saddr = p->t.saddr;
+	key->daddr = p->t.daddr;
+	key->id = p->fragment_id;
+	key->proto = p->fragment_proto;
+	key->direction = direction;
+	key->pad0[0] = key->pad0[1] = 0;
+}
+
+/* A translated datagram's first fragment lends its ports to the later ones. */
+nm_inline void nm_nat_frag_remember(const struct nm_packet *p, __u32 ifindex, __u8 direction)
+{
+	struct nm_nat_frag_entry ports = {.sport_be = p->t.sport_be, .dport_be = p->t.dport_be};
+	struct nm_fragment_key key;
+
+	nm_nat_frag_key_from(&key, ifindex, direction, p);
+	if (bpf_map_update_elem(&nm_nat_frag, &key, &ports, BPF_ANY))
+		nm_count(ifindex, NM_REASON_MAP_FULL, direction, 0);
+}
+
+/* Whether p, a later fragment, belongs to a translated datagram; its tuple has the ports then. */
+nm_inline nm_bool nm_nat_frag_recall(struct nm_packet *p, __u32 ifindex, __u8 direction)
+{
+	const struct nm_nat_frag_entry *ports;
+	struct nm_fragment_key key;
+
+	nm_nat_frag_key_from(&key, ifindex, direction, p);
+	ports = bpf_map_lookup_elem(&nm_nat_frag, &key);
+	if (!ports)
+		return 0;
+	p->t.sport_be = ports->sport_be;
+	p->t.dport_be = ports->dport_be;
+	return 1;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A new connection to a service address on the packet path: who serves it, and under which addresses. */
+#pragma once
+
+#include "socket.h"
+#include "way.h"
+#include "lib/policy.h"
+
+/*
+ * Whether nothing on this node would miss an answer sent to r->to's source: no socket (0.0.0.0 matches as well), no
+ * service.
+ */
+__attribute__((noinline)) int nm_source_is_free(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	struct nm_tuple back;
+
+	if (!r || nm_frontend_find(&r->to.saddr, r->to.sport_be, r->key.proto))
+		return 0;
+	back.saddr = r->to.daddr;
+	back.daddr = r->to.saddr;
+	back.sport_be = r->to.dport_be;
+	back.dport_be = r->to.sport_be;
+	return (r->key.proto == IPPROTO_TCP ? nm_socket_find(skb, &back) : nm_socket_find_udp(skb, &back)) ==
+	       NM_SOCKET_NONE;
+}
+
+/*
+ * Takes the rows under a source port that no other connection with the backend has: the client's own, if it may be. The
+ * client may reach one backend by two service addresses from one port, so that this is not only about NM_NAT_SOURCE.
+ */
+__attribute__((noinline)) int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	nm_bool source;
+	__u32 port;
+
+	if (!r)
+		return 0;
+	source = (r->to.flags & NM_NAT_SOURCE) != 0;
+	for (int i = 0; i < NM_NAT_TRIES; i++) {
+		port = bpf_ntohs(r->key.sport_be);
+		if (i > 0)
+			port = NM_NAT_PORT_FIRST + bpf_get_prandom_u32() % (NM_NAT_PORT_LAST - NM_NAT_PORT_FIRST + 1);
+		else if (source && (port < NM_NAT_PORT_FIRST || port > NM_NAT_PORT_LAST))
+			continue;
+		r->to.sport_be = bpf_htons(port);
+		if (source && !nm_source_is_free(skb, r))
+			continue;
+		if (nm_nat_claim(r))
+			return 1;
+	}
+	return 0;
+}
+
+/* The backend is not on this node, so its answers come here only when this node is who it talks to. */
+nm_inline __u32 nm_nat_source(struct __sk_buff *skb, struct nm_nat_room *r, __u32 frontend_flags)
+{
+	__u32 reason = nm_way(skb, r, 1);
+
+	if (reason != NM_REASON_FORWARDED)
+		return reason;
+	r->to.flags |= NM_NAT_SOURCE;
+	if (!nm_addr_is_v4(&r->to.daddr))
+		__builtin_memcpy(&r->to.saddr, r->way.ipv6_src, sizeof(r->to.saddr));
+	else
+		nm_addr_from_v4(&r->to.saddr, r->way.ipv4_src);
+	if (r->to.saddr.w[3] != 0)
+		return NM_REASON_FORWARDED;
+	/* The kernel does not tell. The address that the client asked for is at least one of this node. */
+	if (!(frontend_flags & NM_FRONTEND_NODE_PORT))
+		return NM_REASON_NO_ROUTE;
+	r->to.saddr = r->key.daddr;
+	return NM_REASON_FORWARDED;
+}
+
+/* Where the backend of a connection from outside is. */
+nm_inline __u32 nm_nat_place(struct __sk_buff *skb, struct nm_nat_room *r, __u32 frontend_flags)
+{
+	r->to.other_direction = NM_EGRESS;
+	if (nm_pod_ifindex(&r->to.daddr)) {
+		r->to.flags = NM_NAT_POD;
+	} else if (nm_identity_of(&r->to.daddr).identity == NM_IDENTITY_HOST) {
+		r->to.flags = NM_NAT_NODE;
+	} else if (!(frontend_flags & NM_FRONTEND_KEEP_SOURCE)) {
+		r->to.other_direction = NM_INGRESS;
+		return nm_nat_source(skb, r, frontend_flags);
+	}
+	return NM_REASON_FORWARDED;
+}
+
+/* Of a pod that gets itself as the backend: it would take its own address as the client's for an answer to nobody. */
+nm_inline void nm_nat_place_inside(struct nm_nat_room *r)
+{
+	r->to.other_direction = NM_INGRESS;
+	if (!nm_addr_equal(&r->to.daddr, &r->key.saddr))
+		return;
+	r->to.flags = NM_NAT_HAIRPIN;
+	r->to.other_direction = NM_EGRESS;
+	r->to.saddr = r->key.daddr;
+}
+
+/*
+ * r->p, found by r->key in no row: TRANSLATED when it goes to a service and r->to says where now; COUNT when it is
+ * none of ours; else the reason to drop.
+ */
+__attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	const struct nm_frontend_entry *frontend;
+	struct nm_target target = {};
+	struct nm_client client;
+	__u32 reason, pick, flags;
+
+	if (!r)
+		return NM_REASON_COUNT;
+	/* A reset ends what is not there. */
+	if (r->p.tcp_flags & NM_TCP_RST)
+		return NM_REASON_COUNT;
+	frontend = nm_frontend_find(&r->key.daddr, r->key.dport_be, r->key.proto);
+	if (!frontend)
+		return NM_REASON_COUNT;
+	flags = frontend->flags;
+	client.outside = r->key.ifindex == 0;
+	if ((flags & NM_FRONTEND_ON_NODE) ||
+		(!client.outside && (flags & NM_FRONTEND_L7) && r->key.proto == IPPROTO_TCP))
+		return NM_REASON_COUNT;
+
+	if (client.outside && !nm_source_is_let_in(frontend, &r->key.saddr))
+		return NM_REASON_SOURCE_RANGE;
+
+	client.addr = r->key.saddr;
+	client.now_ns = r->now_ns;
+	client.number = nm_service_number(frontend, &r->p.t);
+	pick = nm_service_pick(frontend, &client, &target);
+	if (pick != NM_PICK_BACKEND)
+		return nm_pick_reason(pick);
+	if (nm_addr_is_v4(&target.addr) != nm_addr_is_v4(&r->key.daddr))
+		return NM_REASON_NO_BACKEND;
+
+	__builtin_memset(&r->to, 0, sizeof(r->to));
+	r->to.saddr = r->key.saddr;
+	r->to.daddr = target.addr;
+	r->to.dport_be = target.port_be;
+	r->to.backend = target.backend;
+	r->to.state = nm_ct_flags_from(&r->p, 0);
+	if (client.outside) {
+		reason = nm_nat_place(skb, r, flags);
+		if (reason != NM_REASON_FORWARDED)
+			return reason;
+	} else {
+		nm_nat_place_inside(r);
+	}
+	return nm_nat_claim_port(skb, r) ? NM_REASON_TRANSLATED : NM_REASON_NO_PORT;
+}
+
+/* Writes r->to into the packet, and into r->p: 0, or -1. */
+nm_inline int nm_nat_apply(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	nm_bool error = r->p.kind == NM_PACKET_ICMP_ERROR;
+
+	if (error ? nm_rewrite_error(skb, r) : nm_rewrite(skb, r))
+		return -1;
+	if (error) {
+		r->p.inner.saddr = r->to.daddr;
+		r->p.inner.daddr = r->to.saddr;
+		r->p.inner.sport_be = r->to.dport_be;
+		r->p.inner.dport_be = r->to.sport_be;
+		if (!nm_addr_equal(&r->key.saddr, &r->to.saddr))
+			r->p.t.saddr = r->to.saddr;
+		r->p.t.daddr = r->to.daddr;
+		return 0;
+	}
+	r->p.t.saddr = r->to.saddr;
+	r->p.t.daddr = r->to.daddr;
+	r->p.t.sport_be = r->to.sport_be;
+	r->p.t.dport_be = r->to.dport_be;
+	return 0;
+}
+
+/* What the packet is counted under: a service address that became a backend, or an answer. */
+nm_inline __u32 nm_nat_passed(const struct nm_nat_room *r)
+{
+	return r->to.flags & NM_NAT_REPLY ? NM_REASON_REPLY : NM_REASON_TRANSLATED;
+}
+
+/*
+ * The key of r->p seen at `ifindex` (0: the node's devices) in `direction`: 0 when nothing of its kind is translated.
+ * A later fragment takes the ports of its first one; an ICMP error stands for the packet that it is about, turned
+ * round.
+ */
+nm_inline nm_bool nm_nat_key_of(struct nm_nat_room *r, __u32 ifindex, __u8 direction)
+{
+	struct nm_tuple back;
+
+	if (r->p.kind == NM_PACKET_ICMP_ERROR) {
+		if (!nm_nat_handles(r->p.inner.proto) || r->p.inner_l4_at == 0)
+			return 0;
+		nm_tuple_reverse(&back, &r->p.inner);
+		nm_nat_key_from(&r->key, ifindex, direction, &back);
+		return 1;
+	}
+	if (r->p.kind != NM_PACKET_FLOW || !nm_nat_handles(r->p.t.proto))
+		return 0;
+	if (r->p.fragment == NM_FRAGMENT_LATER && !nm_nat_frag_recall(&r->p, ifindex, direction))
+		return 0;
+	nm_nat_key_from(&r->key, ifindex, direction, &r->p.t);
+	return 1;
+}
