@@ -3,7 +3,7 @@ using System.Net;
 
 namespace NodeMesh.Bpf.Tests;
 
-/// <summary>An Ethernet frame, built from the inside out. Checksums are left zero: no program looks at them.</summary>
+/// <summary>An Ethernet frame, built from the inside out. Checksums are left zero, since most programs look at none, unless it is <see cref="Sealed"/>.</summary>
 internal sealed class Packet
 {
     internal const byte Fin = 1, Syn = 2, Rst = 4, Ack = 16;
@@ -17,6 +17,8 @@ internal sealed class Packet
     private ushort _fragment;
     private byte _hopLimit = 64;
     private int _vlans;
+    private bool _sealed;
+    private bool _dontFragment;
 
     private Packet(string from, string to)
     {
@@ -74,6 +76,40 @@ internal sealed class Packet
         return this;
     }
 
+    /// <summary>With valid checksums and lengths.</summary>
+    internal Packet Sealed()
+    {
+        _sealed = true;
+        return this;
+    }
+
+    /// <summary>UDP in IPv4 may leave its checksum out: the rest is valid.</summary>
+    internal Packet SealedWithout()
+    {
+        _sealed = true;
+        _body[6] = 0xff;
+        _body[7] = 0xff;
+        return this;
+    }
+
+    internal Packet WithPayload(int bytes)
+    {
+        _body = [.. _body, .. Enumerable.Range(0, bytes).Select(i => (byte)i)];
+        return this;
+    }
+
+    internal Packet DontFragment()
+    {
+        _dontFragment = true;
+        return this;
+    }
+
+    internal Packet WithHops(byte hops)
+    {
+        _hopLimit = hops;
+        return this;
+    }
+
     /// <param name="offset">In bytes, a multiple of 8.</param>
     internal Packet AsFragment(int offset, bool more)
     {
@@ -105,7 +141,25 @@ internal sealed class Packet
         return body;
     }
 
-    private byte[] Network() => V6 ? Network6() : Network4();
+    private byte[] Network()
+    {
+        if (_sealed)
+            SealBody();
+        return V6 ? Network6() : Network4();
+    }
+
+    private void SealBody()
+    {
+        var at = _proto switch { ProtoTcp => 16, ProtoUdp => 6, ProtoIcmp or ProtoIcmp6 => 2, _ => -1 };
+        if (at < 0)
+            return;
+        if (_proto == ProtoUdp)
+            BinaryPrimitives.WriteUInt16BigEndian(_body.AsSpan(4), (ushort)_body.Length);
+        var left = _proto == ProtoUdp && _body[6] == 0xff && _body[7] == 0xff;
+        (_body[at], _body[at + 1]) = (0, 0);
+        if (!left)
+            BinaryPrimitives.WriteUInt16BigEndian(_body.AsSpan(at), Wire.Checksum(_body, _proto == ProtoIcmp ? 0 : Wire.Pseudo(_from, _to, _proto, _body.Length)));
+    }
 
     private byte[] Network4()
     {
@@ -113,11 +167,13 @@ internal sealed class Packet
         header[0] = (byte)(0x40 | header.Length / 4);
         BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(2), (ushort)(header.Length + _body.Length));
         BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(4), 4711);
-        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(6), _fragment);
+        BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(6), (ushort)(_fragment | (_dontFragment ? 0x4000 : 0)));
         header[8] = _hopLimit;
         header[9] = _proto;
         _from.GetAddressBytes().CopyTo(header, 12);
         _to.GetAddressBytes().CopyTo(header, 16);
+        if (_sealed)
+            BinaryPrimitives.WriteUInt16BigEndian(header.AsSpan(10), Wire.Checksum(header, 0));
         return [.. header, .. _body];
     }
 
@@ -134,7 +190,7 @@ internal sealed class Packet
 
         if (_options.Length > 0)
         {
-            extensions.InsertRange(0, [first, (byte)(_options.Length / 8 - 1), .. _options[2..]]);
+            extensions.InsertRange(0, [first, (byte)(_options.Length / 8 - 1), 1, (byte)(_options.Length - 4), .. _options[4..]]);
             first = 60;
         }
 
