@@ -19,6 +19,7 @@ internal sealed class AgentClient : IDisposable
         {
             HttpHandler = new SocketsHttpHandler { ConnectCallback = ConnectAsync },
             DisposeHttpClient = true,
+            MaxReceiveMessageSize = null, // our own agent's answer, and a mesh may have ten thousand services
         });
     }
 

@@ -45,27 +45,6 @@ internal static class ApiMapping
         return reply;
     }
 
-    public static ServicesReply Services(MeshSnapshot snapshot, MeshPlan plan)
-    {
-        var reply = new ServicesReply();
-        foreach (var service in snapshot.Services)
-        {
-            foreach (var port in service.Ports)
-            {
-                var line = new Service { Namespace = service.Name.Namespace, Name = service.Name.Name, PortName = port.Name, Port = port.Port, Protocol = port.Protocol.ToString().ToUpperInvariant() };
-                line.ClusterIps.AddRange(service.ClusterIps.Select(a => a.ToString()));
-                line.Backends.AddRange(port.Backends.Select(b => Socket(b.Address, b.Port)));
-                line.HandledBy = service.ClusterIps.Length == 0 ? "none (headless)" : service.ClusterIps.Any(a => ThroughProxy(plan, a, port)) ? "proxy" : "kernel";
-                line.Routes.AddRange(snapshot.Routes
-                    .Where(r => r.Parents.Any(p => p.Kind == ParentKind.Service && p.Name == service.Name && (p.Port is null || p.Port == port.Port)))
-                    .Select(r => r.Name.ToString()));
-                reply.Services.Add(line);
-            }
-        }
-
-        return reply;
-    }
-
     public static PoliciesReply Policies(MeshSnapshot snapshot, MeshPlan plan)
     {
         var reply = new PoliciesReply();
@@ -153,14 +132,6 @@ internal static class ApiMapping
 
     private static IEnumerable<string> Names(MeshPlan plan, uint set) =>
         plan.Names.PolicySets.GetValueOrDefault(set, "").Split(',', StringSplitOptions.TrimEntries);
-
-    private static bool ThroughProxy(MeshPlan plan, IpAddr address, ServicePort port)
-    {
-        var key = new FrontendKey { Addr = Addr.From(address), PortBe = Be16.FromHost(port.Port), Proto = (byte)port.Protocol };
-        return plan.Kernel.Frontends.TryGetValue(key, out var row) && ((FrontendFlag)row.Flags & FrontendFlag.L7) != 0;
-    }
-
-    private static string Socket(IpAddr address, ushort port) => address.IsIPv4 ? $"{address}:{port}" : $"[{address}]:{port}";
 
     private static ulong Sum(IEnumerable<CounterRow> rows, Func<CounterRow, ulong> what) => rows.Aggregate(0UL, (sum, row) => sum + what(row));
 }

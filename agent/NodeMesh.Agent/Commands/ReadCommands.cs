@@ -24,7 +24,7 @@ internal static class ReadCommands
     public static Verb Services() => Ask(
         new Verb("services", "Services with their backends, and who balances them: kernel or proxy",
             new Example("nodemesh services", "Addresses, ports and backends")),
-        (agent, call) => agent.ServicesAsync(new ServicesRequest(), call), Tables.Services, JsonText.Default.ServicesReply);
+        (agent, call) => agent.ServicesAsync(new ServicesRequest(), call), ServiceTable.Of, JsonText.Default.ServicesReply);
 
     public static Verb Policy() => Ask(
         new Verb("policy", "Policies and the pods of this node that they select",

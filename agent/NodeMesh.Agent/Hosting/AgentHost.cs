@@ -44,21 +44,26 @@ internal static class AgentHost
         var accessLog = surfaceOptions.AccessLog == AccessLogMode.Off ? null : new AccessLogWriter(Console.OpenStandardOutput(), surfaceOptions.AccessLog == AccessLogMode.Json);
         using var proxy = new ProxyServer(proxyOptions, proxyState, lines.CreateLogger("proxy"), TimeProvider.System, new TlsContextStore(TlsOptions.Default, TimeProvider.System), accessLog);
         PlanPublisher? publisher = null;
+        var startMemory = new StartMemory();
         using var datapath = new DatapathHost(reconciler, options.Datapath.AuditInterval, report =>
         {
             state.Add(report);
             metrics.Observe(MetricCatalog.ReconcileDuration, report.Duration);
             changes.Reconciled(report);
             gate.Reconciled(report);
-            if (report.IsConverged)
-                publisher?.Enforced(report.Revision);
+            if (!report.IsConverged)
+                return;
+            publisher?.Enforced(report.Revision);
+            startMemory.GiveBack();
         }, e => log.LogError("Data path: {Problem}", e.Message));
         publisher = new PlanPublisher(proxy, datapath);
 
         PlanPump? pump = null;
         using var facts = new NodeFactsSource(options.Node, f => pump?.Take(f), e => log.LogError("Node addresses: {Problem}", e.Message));
+        using var healthChecks = new HealthCheckPorts(() => readiness.IsReady, log);
         pump = new PlanPump(facts.Current, (snapshot, plan, duration) =>
         {
+            healthChecks.Set(HealthAnswer.Of(snapshot, options.Node.Name));
             state.Mesh = new ObservedState.Seen(snapshot, plan);
             metrics.Observe(MetricCatalog.PlanDuration, duration);
             changes.Compiled(snapshot, plan.Diagnostics, duration);

@@ -43,18 +43,6 @@ internal static class Tables
         return table.ToString();
     }
 
-    public static string Services(ServicesReply reply)
-    {
-        var table = new TableText("NAMESPACE", "SERVICE", "CLUSTER-IP", "PORT", "BY", "ROUTES", "BACKENDS");
-        foreach (var s in reply.Services)
-        {
-            table.Row(s.Namespace, s.Name, string.Join(",", s.ClusterIps), $"{Number(s.Port)}/{s.Protocol}{(s.PortName.Length > 0 ? $" ({s.PortName})" : "")}", s.HandledBy,
-                string.Join(",", s.Routes), s.Backends.Count == 0 ? "none ready" : string.Join(",", s.Backends));
-        }
-
-        return table.ToString();
-    }
-
     public static string Policies(PoliciesReply reply)
     {
         var table = new TableText("KIND", "NAMESPACE", "NAME", "SELECTS", "ISOLATES", "RULES IN/OUT", "LAYER", "PODS HERE");

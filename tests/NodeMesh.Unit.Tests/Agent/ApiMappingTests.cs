@@ -46,7 +46,7 @@ public class ApiMappingTests
     [Test]
     public void A_service_with_a_route_is_the_proxys_and_one_without_the_kernels()
     {
-        var services = ApiMapping.Services(_snapshot, _plan).Services.ToDictionary(s => s.Name);
+        var services = ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], [])).Services.ToDictionary(s => s.Name);
         Assert.That((services["web"].HandledBy, services["web"].Routes.Single()), Is.EqualTo(("proxy", "shop/split")));
         Assert.That(services["web-v1"].HandledBy, Is.EqualTo("kernel"));
     }
@@ -63,7 +63,7 @@ public class ApiMappingTests
     [Test]
     public void Json_has_the_fields_of_the_api_and_no_others()
     {
-        var json = JsonText.Of(ApiMapping.Services(_snapshot, _plan), JsonText.Default.ServicesReply);
+        var json = JsonText.Of(ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], [])), JsonText.Default.ServicesReply);
         Assert.That(json, Does.Contain("\"handledBy\": \"proxy\"").And.Not.Contain("escriptor").And.Not.Contain("arser"));
     }
 
