@@ -29,13 +29,19 @@ internal sealed class CompilerMemory(MeshSnapshot mesh, NodeFacts node, PolicyPa
 
     public PlanBuilder Routes => routes;
 
-    /// <summary>Whether what this was made from is the same but for services and their routes.</summary>
+    /// <summary>Whether what this was made from is the same but for services, and for what policies do not see of pods.</summary>
     public bool HasSamePolicyInput(MeshSnapshot other, NodeFacts facts) =>
-        Neutral(mesh) with { Services = other.Services, Certificates = other.Certificates } == Neutral(other) && SameNode(facts);
+        Neutral(mesh) with { Services = other.Services, Certificates = other.Certificates, Workloads = other.Workloads } == Neutral(other) && SameNode(facts)
+        && SortedLists.Difference(mesh.Workloads, other.Workloads, w => w.Name).All(d => d.Old is { } was && d.New is { } now && IsSameToPolicies(was, now));
 
     /// <summary>Whether what this was made from is the same but for services, pods and policies.</summary>
     public bool HasSameRouteInput(MeshSnapshot other, NodeFacts facts) =>
         Neutral(mesh) with { Services = other.Services, Workloads = other.Workloads, Policies = other.Policies } == Neutral(other) && SameNode(facts);
+
+    /// <summary>A pod becomes ready and unready again and again, which changes nothing about who it is and what it may do.</summary>
+    private static bool IsSameToPolicies(Workload was, Workload now) =>
+        was with { Ready = now.Ready, CreatedAt = now.CreatedAt, HostPorts = now.HostPorts, Labels = now.Labels, Addresses = now.Addresses, Ports = now.Ports } == now
+        && was.Labels.SequenceEqual(now.Labels) && was.Addresses.AsSpan().SequenceEqual(now.Addresses.AsSpan()) && was.Ports.AsSpan().SequenceEqual(now.Ports.AsSpan());
 
     private bool SameNode(NodeFacts facts) =>
         node.NodeName == facts.NodeName && node.Addresses.AsSpan().SequenceEqual(facts.Addresses.AsSpan())

@@ -43,6 +43,9 @@ internal sealed record DirectoryListing(IReadOnlyDictionary<string, FileStamp> F
         }
     }
 
+    /// <summary>Of one path; null when nothing is there.</summary>
+    public static FileStamp? Stamp(string path) => Stamp(new FileInfo(path));
+
     /// <summary>Null for a link that leads nowhere or a file that vanished meanwhile.</summary>
     private static FileStamp? Stamp(FileSystemInfo entry)
     {

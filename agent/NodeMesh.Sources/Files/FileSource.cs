@@ -15,11 +15,16 @@ public sealed class FileSource(string directory, ChannelWriter<SourceEvent> even
     private static readonly TimeSpan ScanInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>A scan may take this part of the time at most: of ten thousand files it takes long.</summary>
+    private const int ScanShare = 50;
+
     private readonly string _directory = Path.GetFullPath(directory);
     private readonly TimeProvider _time = time ?? TimeProvider.System;
     private readonly FileTracker _tracker = new();
     private readonly HashSet<string> _filled = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TimeSpan _scanInterval = ScanInterval;
+    private long _scanned;
     private bool _hasScanned;
     private bool _isTroubled;
 
@@ -51,14 +56,17 @@ public sealed class FileSource(string directory, ChannelWriter<SourceEvent> even
     private async Task WatchAsync(CancellationToken stop)
     {
         using var watch = new DirectoryWatch(_directory);
+        var isNew = true; // of what happened before it was there it knows nothing
         while (true)
         {
-            // Notices first, scan second: what changes after the scan makes a new notice.
+            // Notices first, looking second: what changes after the look makes a new notice.
             var touched = watch.TakeTouched();
-            var listing = DirectoryListing.Scan(_directory);
-            watch.Follow(listing.Linked);
+            if (!isNew && _time.GetElapsedTime(_scanned) < _scanInterval && _tracker.Knows(touched))
+                Look(touched);
+            else
+                Scan(watch);
+            isNew = false;
             var now = _time.GetUtcNow();
-            _tracker.Observe(listing.Files, now, isFirst: !_hasScanned);
             foreach (var path in touched)
                 _tracker.Touch(path, now);
             _hasScanned = true;
@@ -72,6 +80,23 @@ public sealed class FileSource(string directory, ChannelWriter<SourceEvent> even
         }
     }
 
+    private void Scan(DirectoryWatch watch)
+    {
+        _scanned = _time.GetTimestamp();
+        var listing = DirectoryListing.Scan(_directory);
+        watch.Follow(listing.Linked);
+        _tracker.Observe(listing.Files, _time.GetUtcNow(), isFirst: !_hasScanned);
+        var share = _time.GetElapsedTime(_scanned) * ScanShare;
+        _scanInterval = share > ScanInterval ? share : ScanInterval;
+    }
+
+    /// <summary>Where only known files were written to, the others need not be looked at.</summary>
+    private void Look(List<string> touched)
+    {
+        foreach (var path in touched)
+            _tracker.Observe(path, DirectoryListing.Stamp(path), _time.GetUtcNow());
+    }
+
     private async Task SayAsync(List<OriginChange> changes, CancellationToken stop)
     {
         var isSynced = _hasScanned && _tracker.IsIdle && !_synced.Task.IsCompleted;
@@ -83,7 +108,7 @@ public sealed class FileSource(string directory, ChannelWriter<SourceEvent> even
 
     private async Task WaitAsync(DirectoryWatch watch, CancellationToken stop)
     {
-        var wait = ScanInterval;
+        var wait = _scanInterval - _time.GetElapsedTime(_scanned);
         if (_tracker.NextDue is { } due && due - _time.GetUtcNow() < wait)
             wait = due - _time.GetUtcNow();
         if (wait > TimeSpan.Zero)

@@ -48,6 +48,16 @@ internal sealed class FileTracker
                 (file.Stamp, file.ChangedAt, file.DueAt) = (null, now, now + Settle);
     }
 
+    /// <summary>Whether all of them are files that were seen and are there.</summary>
+    public bool Knows(IEnumerable<string> paths) => paths.All(p => _files.TryGetValue(p, out var file) && file.Stamp is not null);
+
+    /// <summary>What is on the disk now at one path that is known; null when nothing is.</summary>
+    public void Observe(string path, FileStamp? stamp, DateTimeOffset now)
+    {
+        if (_files[path] is var file && file.Stamp != stamp)
+            (file.Stamp, file.ChangedAt, file.DueAt) = (stamp, now, now + Settle);
+    }
+
     /// <summary>Something was written to the file, though its stamp may be the same (two writes within one tick of the file system's clock).</summary>
     public void Touch(string path, DateTimeOffset now)
     {
