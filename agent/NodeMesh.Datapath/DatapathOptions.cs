@@ -61,7 +61,9 @@ public sealed record MapSizes
 
     public uint Pods { get; init; } = 8192;
 
-    public uint Connections { get; init; } = 131072;
+    public uint TcpConnections { get; init; } = 131072;
+
+    public uint OtherConnections { get; init; } = 65536;
 
     public uint Fragments { get; init; } = 8192;
 
@@ -78,16 +80,23 @@ public sealed record MapSizes
     public uint NatFragments { get; init; } = 8192;
 }
 
-/// <summary>How long a tracked connection lives without a packet.</summary>
+/// <summary>
+/// How long a tracked connection lives without a packet, as in Linux's own tracking; only what has been closed goes sooner (10 s, not 120), since a row
+/// matters then for late retransmissions alone.
+/// </summary>
 public sealed record TrackingLifetimes
 {
-    public TimeSpan TcpEstablished { get; init; } = TimeSpan.FromHours(6);
+    public TimeSpan TcpEstablished { get; init; } = TimeSpan.FromDays(5);
 
-    public TimeSpan TcpOpening { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan TcpOpening { get; init; } = TimeSpan.FromSeconds(120);
+
+    public TimeSpan TcpHalfClosed { get; init; } = TimeSpan.FromSeconds(120);
 
     public TimeSpan TcpClosing { get; init; } = TimeSpan.FromSeconds(10);
 
-    public TimeSpan Udp { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan Udp { get; init; } = TimeSpan.FromSeconds(30);
+
+    public TimeSpan UdpStream { get; init; } = TimeSpan.FromSeconds(120);
 
     public TimeSpan Icmp { get; init; } = TimeSpan.FromSeconds(30);
 }

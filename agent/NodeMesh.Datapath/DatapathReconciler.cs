@@ -3,6 +3,7 @@ using System.Diagnostics;
 using NodeMesh.Datapath.Attach;
 using NodeMesh.Datapath.Load;
 using NodeMesh.Datapath.Tables;
+using NodeMesh.Datapath.Tracking;
 using NodeMesh.Model;
 using NodeMesh.Native;
 using NodeMesh.Native.Netlink;
@@ -72,6 +73,7 @@ public sealed class DatapathReconciler : IDisposable
         _routes = new ProxyRoutes(options, netlink);
         Counters = new CounterReader(objects);
         ProgramTables = new ProgramTables(objects, Counters, TimeProvider.System);
+        Connections = new ConnectionTables(objects);
         UsesTcx = tcx;
     }
 
@@ -83,6 +85,9 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>May be asked from any thread.</summary>
     public ProgramTables ProgramTables { get; }
+
+    /// <summary>May be asked from any thread.</summary>
+    public ConnectionTables Connections { get; }
 
     /// <summary>What happened at start that an operator may want to know.</summary>
     public IReadOnlyList<string> StartNotes => _objects.Notes;
@@ -122,6 +127,10 @@ public sealed class DatapathReconciler : IDisposable
             throw;
         }
     }
+
+    /// <summary>Counts and clears connections from now on, until it is disposed of.</summary>
+    /// <param name="onFailure">When it could not once; it tries again.</param>
+    public ConnectionSweeper SweepConnections(Action<Exception> onFailure) => new(_objects, onFailure, start: true);
 
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
@@ -171,6 +180,7 @@ public sealed class DatapathReconciler : IDisposable
         _cgroup.Dispose();
         _tables.Dispose();
         ProgramTables.Dispose();
+        Connections.Dispose();
         Counters.Dispose();
         _netlink.Dispose();
         _objects.Dispose();

@@ -75,8 +75,8 @@ public partial record struct ClassKey
     private byte _pad0_2;
 }
 
-/// <summary>struct nm_config, 40 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 40)]
+/// <summary>struct nm_config, 48 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 48)]
 public partial record struct Config
 {
     public uint MarkShift;
@@ -85,8 +85,10 @@ public partial record struct Config
     private byte _pad0_1;
     public uint TcpEstablishedS;
     public uint TcpOpeningS;
+    public uint TcpHalfClosedS;
     public uint TcpClosingS;
     public uint UdpS;
+    public uint UdpStreamS;
     public uint IcmpS;
     public uint LocalRedirect;
     public ulong NodeNetns;
@@ -335,6 +337,30 @@ public partial record struct ReverseKey
     private byte _pad0_4;
 }
 
+/// <summary>struct nm_share_entry, 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 24)]
+public partial record struct ShareEntry
+{
+    public ulong UntilNs;
+    public ulong Lost;
+    public ulong Limit;
+}
+
+/// <summary>struct nm_share_key, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct ShareKey
+{
+    public uint Ifindex;
+    public uint Table;
+}
+
+/// <summary>struct nm_share_use_entry, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct ShareUseEntry
+{
+    public ulong Rows;
+}
+
 /// <summary>struct nm_slot_entry, 4 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 4)]
 public partial record struct SlotEntry
@@ -499,7 +525,21 @@ public enum Reason : uint
     HopLimit = 23,
     NoRoute = 24,
     PortTaken = 25,
-    Count = 26,
+    ConnectionShare = 26,
+    Count = 27,
+}
+
+/// <summary>enum nm_share_table.</summary>
+public enum ShareTable : uint
+{
+    Tcp = 0,
+    Any = 1,
+}
+
+/// <summary>enum nm_share_whose.</summary>
+public enum ShareWhose : uint
+{
+    All = 4294967295,
 }
 
 /// <summary>enum nm_verdict.</summary>
@@ -552,6 +592,7 @@ public static class ReasonText
         Reason.HopLimit => "hop_limit",
         Reason.NoRoute => "no_route",
         Reason.PortTaken => "port_taken",
+        Reason.ConnectionShare => "connection_share",
         _ => "unknown",
     };
 
@@ -584,18 +625,19 @@ public static class ReasonText
         Reason.HopLimit => "its hops are used up; the sender was told",
         Reason.NoRoute => "the node has no route to the backend or client",
         Reason.PortTaken => "a process of the node wanted a port that a service has",
+        Reason.ConnectionShare => "the connection table is nearly full and the pod has its share of it",
         _ => "unknown",
     };
 
     /// <summary>The packet or connection was refused; the others passed, or are counted beside the verdict.</summary>
-    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket or Reason.NoPort or Reason.SourceRange or Reason.TrafficPolicy or Reason.TooBig or Reason.HopLimit or Reason.NoRoute or Reason.PortTaken;
+    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket or Reason.NoPort or Reason.SourceRange or Reason.TrafficPolicy or Reason.TooBig or Reason.HopLimit or Reason.NoRoute or Reason.PortTaken or Reason.ConnectionShare;
 }
 
 /// <summary>Tells this layout from every other: the name of the pin directory, and what objects are checked against before loading.</summary>
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "ff0d99b0170d7bec";
+    public const string Value = "5939e40a14bde224";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -607,7 +649,7 @@ public static class AbiHash
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
         ["nm_class_key"] = "b7d951919b979a69",
-        ["nm_config"] = "034129e35f732706",
+        ["nm_config"] = "13b569ec3d3e132a",
         ["nm_counter_entry"] = "e40c6fa4def9b7f9",
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
         ["nm_ct_entry"] = "6f7feaef3b96d175",
@@ -631,6 +673,9 @@ public static class AbiHash
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",
         ["nm_reverse_key"] = "59f1e9844dd27ad1",
+        ["nm_share_entry"] = "bc354971d8a3710d",
+        ["nm_share_key"] = "6861bf775a8c05b9",
+        ["nm_share_use_entry"] = "145b63793d0936e9",
         ["nm_slot_entry"] = "b6eb9c63a4c7db71",
         ["nm_slot_key"] = "0c6ab0c213f12599",
         ["nm_source_range_entry"] = "5c8ca47a3edfd7e3",

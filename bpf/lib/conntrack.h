@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/packet.h"
+#include "lib/share.h"
 #include "nm/config.h"
 #include "nm/count.h"
 
@@ -35,11 +36,25 @@ nm_inline void nm_ct_key_from_reply(struct nm_ct_key *key, __u32 ifindex, __u8 d
 	key->pad0[0] = key->pad0[1] = 0;
 }
 
+/* Also one whose time is over. */
+nm_inline struct nm_ct_entry *nm_ct_row(const struct nm_ct_key *key)
+{
+	if (key->proto == IPPROTO_TCP)
+		return bpf_map_lookup_elem(&nm_ct_tcp, key);
+	return bpf_map_lookup_elem(&nm_ct_any, key);
+}
+
 nm_inline struct nm_ct_entry *nm_ct_lookup(const struct nm_ct_key *key, __u64 now_ns)
 {
-	struct nm_ct_entry *entry = bpf_map_lookup_elem(&nm_ct, key);
+	struct nm_ct_entry *entry = nm_ct_row(key);
 
 	return entry && entry->expires_ns > now_ns ? entry : NULL;
+}
+
+/* Whose share the row is of. */
+nm_inline __u32 nm_ct_owner(const struct nm_ct_key *key, const struct nm_ct_entry *entry)
+{
+	return key->ifindex ? key->ifindex : entry->opener;
 }
 
 /*
@@ -113,12 +128,16 @@ nm_inline __u64 nm_ct_lifetime_ns(__u8 proto, __u8 flags)
 	if (proto == IPPROTO_TCP) {
 		if (nm_ct_is_closed(flags))
 			seconds = nm_config.tcp_closing_s;
+		else if (flags & (NM_CT_FIN_OPENER | NM_CT_FIN_REPLY))
+			seconds = nm_config.tcp_half_closed_s;
 		else if (flags & NM_CT_SEEN_REPLY)
 			seconds = nm_config.tcp_established_s;
 		else
 			seconds = nm_config.tcp_opening_s;
 	} else if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) {
 		seconds = nm_config.icmp_s;
+	} else if (flags & NM_CT_SEEN_REPLY) {
+		seconds = nm_config.udp_stream_s;
 	}
 	return seconds * 1000000000ULL;
 }
@@ -127,26 +146,59 @@ nm_inline __u64 nm_ct_lifetime_ns(__u8 proto, __u8 flags)
  * A packet of a tracked connection. Two CPUs may lose one another's bit; the entry then lives longer than it had to,
  * never shorter and never with another verdict.
  */
-nm_inline void nm_ct_touch(struct nm_ct_entry *entry, const struct nm_packet *p, nm_bool reply, __u64 now_ns)
+nm_inline void nm_ct_touch(
+	const struct nm_ct_key *key, struct nm_ct_entry *entry, const struct nm_packet *p, nm_bool reply, __u64 now_ns)
 {
 	__u8 flags = entry->flags | nm_ct_flags_from(p, reply);
 	__u64 expires_ns = now_ns + nm_ct_lifetime_ns(p->t.proto, flags);
 
-	if (entry->flags != flags)
+	if (entry->flags != flags) {
+		if (nm_ct_is_closed(flags) && !nm_ct_is_closed(entry->flags))
+			nm_share_give_back(nm_ct_owner(key, entry), key->proto);
 		entry->flags = flags;
+	}
 	if (entry->expires_ns != expires_ns)
 		entry->expires_ns = expires_ns;
 }
 
-nm_inline nm_bool nm_ct_write(const struct nm_ct_key *key, const struct nm_ct_entry *entry)
+enum nm_ct_made {
+	NM_CT_MADE = 0,
+	NM_CT_UNTRACKED = 1, /* no room; the verdict still holds */
+	NM_CT_REFUSED = 2,   /* the pod has its share */
+};
+
+/*
+ * Makes the row, or replaces what stands under its key. A row that was replaced before its end goes on being counted,
+ * as the same one.
+ */
+__attribute__((noinline)) int nm_ct_write(const struct nm_ct_key *key, const struct nm_ct_entry *entry, __u64 now_ns)
 {
-	if (!bpf_map_update_elem(&nm_ct, key, entry, BPF_ANY))
-		return 1;
+	const struct nm_ct_entry *old;
+	nm_bool more;
+	__u32 owner;
+	long err;
+
+	if (!key || !entry)
+		return NM_CT_UNTRACKED;
+	old = nm_ct_row(key);
+	more = !old || nm_ct_is_closed(old->flags);
+	owner = nm_ct_owner(key, entry);
+	if (more && !nm_share_take(owner, key->proto, now_ns))
+		return NM_CT_REFUSED;
+	if (key->proto == IPPROTO_TCP)
+		err = bpf_map_update_elem(&nm_ct_tcp, key, entry, BPF_ANY);
+	else
+		err = bpf_map_update_elem(&nm_ct_any, key, entry, BPF_ANY);
+	if (!err)
+		return NM_CT_MADE;
+	if (more)
+		nm_share_give_back(owner, key->proto);
 	nm_count(key->ifindex, NM_REASON_MAP_FULL, key->direction, 0);
-	return 0;
+	return NM_CT_UNTRACKED;
 }
 
-nm_inline void nm_ct_create(const struct nm_ct_key *key, __u8 origin, __u8 flags, __u32 epoch, __u64 now_ns)
+/* 0: the connection must not be. */
+nm_inline nm_bool nm_ct_create(const struct nm_ct_key *key, __u8 origin, __u8 flags, __u32 epoch, __u64 now_ns)
 {
 	struct nm_ct_entry entry = {
 		.expires_ns = now_ns + nm_ct_lifetime_ns(key->proto, flags),
@@ -155,7 +207,22 @@ nm_inline void nm_ct_create(const struct nm_ct_key *key, __u8 origin, __u8 flags
 		.flags = flags,
 	};
 
-	nm_ct_write(key, &entry);
+	return nm_ct_write(key, &entry, now_ns) != NM_CT_REFUSED;
+}
+
+/* Takes off the row that was found by key. */
+nm_inline void nm_ct_remove(const struct nm_ct_key *key, const struct nm_ct_entry *entry)
+{
+	__u32 owner = nm_ct_owner(key, entry);
+	nm_bool counted = !nm_ct_is_closed(entry->flags);
+	long err;
+
+	if (key->proto == IPPROTO_TCP)
+		err = bpf_map_delete_elem(&nm_ct_tcp, key);
+	else
+		err = bpf_map_delete_elem(&nm_ct_any, key);
+	if (!err && counted)
+		nm_share_give_back(owner, key->proto);
 }
 
 /*

@@ -82,12 +82,17 @@ nm_inline __u32 nm_policy_reason(__u32 verdict, __u8 proto)
 	}
 }
 
-/* Ingress of `ep` for a connection that the peer itself (proxied = 0) or the proxy in its name opened. */
-nm_inline __u32 nm_ingress_decide(
+/*
+ * Ingress of `ep` for a connection that the peer itself (proxied = 0) or the proxy in its name opened. Like
+ * nm_egress_decide a global function, which the verifier walks through by itself instead of at every caller.
+ */
+__attribute__((noinline)) int nm_ingress_decide(
 	const struct nm_endpoint_entry *ep, __u32 identity, const struct nm_tuple *t, nm_bool proxied)
 {
 	__u32 reason;
 
+	if (!ep || !t)
+		return NM_REASON_NO_POLICY;
 	/* The proxy with the node's own address: a connection whose policy it has judged itself. */
 	if (proxied && identity == NM_IDENTITY_HOST)
 		return NM_REASON_FORWARDED;
@@ -99,14 +104,20 @@ nm_inline __u32 nm_ingress_decide(
 }
 
 /* Egress of the pod behind `ifindex`; t is the connection as the pod opens it. */
-nm_inline __u32 nm_egress_decide(const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_tuple *t)
+__attribute__((noinline)) int nm_egress_decide(
+	const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_tuple *t)
 {
-	struct nm_frontend_key frontend_key = {.addr = t->daddr, .port_be = t->dport_be, .proto = t->proto};
 	const struct nm_frontend_entry *frontend = NULL;
+	struct nm_frontend_key frontend_key = {};
 	const struct nm_endpoint_entry *target;
 	struct nm_identity_entry peer;
 	__u32 pod, reason;
 
+	if (!ep || !t)
+		return NM_REASON_NO_POLICY;
+	frontend_key.addr = t->daddr;
+	frontend_key.port_be = t->dport_be;
+	frontend_key.proto = t->proto;
 	if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)
 		frontend = bpf_map_lookup_elem(&nm_frontend, &frontend_key);
 	if (frontend) {

@@ -29,7 +29,7 @@ nm_inline __u32 nm_gate_rejudged(struct nm_gate *g, struct nm_ct_entry *entry, _
 	if (nm_reason_passes(reason))
 		entry->epoch = g->epoch;
 	else
-		bpf_map_delete_elem(&nm_ct, &g->key);
+		nm_ct_remove(&g->key, entry);
 	return reason;
 }
 
@@ -93,32 +93,39 @@ nm_inline __u32 nm_track_local(struct nm_gate *g, struct nm_ct_entry *entry, nm_
 		if (!nm_reason_passes(reason))
 			return reason;
 	}
-	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	nm_ct_touch(&g->key, entry, &g->p, reply, g->now_ns);
 	return reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
 }
 
 /*
  * The pod opens a connection that its egress lets through. When the other end is a pod of this node that lets it in,
  * one entry serves both, and packets need not meet the other gate. What it would refuse goes there, to be counted.
+ * COUNT: not so.
  */
-nm_inline nm_bool nm_open_local(struct nm_gate *g, __u8 flags)
+nm_inline __u32 nm_open_local(struct nm_gate *g, __u8 flags)
 {
 	__u32 other = nm_pod_ifindex(&g->p.t.daddr);
 	const struct nm_endpoint_entry *to;
 	struct nm_ct_entry entry = {.epoch = g->epoch, .flags = flags, .opener = g->ifindex, .answerer = other};
 
 	if (!other || other == g->ifindex)
-		return 0;
+		return NM_REASON_COUNT;
 	to = nm_endpoint_find(other);
 	/* Past the stack nobody else looks whether the source is the pod's own. */
 	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(g->ep, to) ||
 		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
 		nm_ingress_decide(to, g->ep->identity, &g->p.t, 0) != NM_REASON_FORWARDED)
-		return 0;
+		return NM_REASON_COUNT;
 	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
 	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
-	g->next = other;
-	return nm_ct_write(&g->key, &entry);
+	switch (nm_ct_write(&g->key, &entry, g->now_ns)) {
+	case NM_CT_MADE:
+		g->next = other;
+		return NM_REASON_FORWARDED;
+	case NM_CT_REFUSED:
+		return NM_REASON_CONNECTION_SHARE;
+	}
+	return NM_REASON_COUNT;
 }
 
 nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, struct nm_ct_entry *entry, nm_bool reply)
@@ -135,7 +142,7 @@ nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, stru
 		if (!nm_reason_passes(reason))
 			return reason;
 	}
-	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	nm_ct_touch(&g->key, entry, &g->p, reply, g->now_ns);
 	if (reply)
 		return entry->origin == NM_CT_ORIGIN_PROXY ? nm_hand_back(skb, &g->p) : NM_REASON_REPLY;
 	return entry->flags & NM_CT_HANDED_OVER ? nm_hand_over(skb, &g->p) : NM_REASON_FORWARDED;
@@ -152,7 +159,8 @@ nm_inline __u32 nm_restore_proxy_reply(struct __sk_buff *skb, struct nm_gate *g)
 	if (!nm_reason_passes(reason))
 		return reason;
 	nm_ct_key_from_reply(&g->key, g->ifindex, NM_EGRESS, &g->p.t);
-	nm_ct_create(&g->key, NM_CT_ORIGIN_PROXY, nm_ct_flags_from(&g->p, 1), g->epoch, g->now_ns);
+	if (!nm_ct_create(&g->key, NM_CT_ORIGIN_PROXY, nm_ct_flags_from(&g->p, 1), g->epoch, g->now_ns))
+		return NM_REASON_CONNECTION_SHARE;
 	return nm_hand_back(skb, &g->p);
 }
 
@@ -160,7 +168,7 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 {
 	nm_bool tcp = g->p.t.proto == IPPROTO_TCP;
 	__u8 flags = nm_ct_flags_from(&g->p, 0);
-	__u32 reason;
+	__u32 reason, local;
 
 	if (tcp && !syn) {
 		reason = nm_restore_proxy_reply(skb, g);
@@ -176,15 +184,19 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 	/* Who opened what is already running cannot be told: so either may have, and both must be allowed. */
 	if (tcp && !syn && reason == NM_REASON_FORWARDED)
 		reason = nm_judge_opener(g, 0);
-	if (nm_config.local_redirect && (!tcp || syn) && reason == NM_REASON_FORWARDED && nm_open_local(g, flags))
-		return reason;
+	if (nm_config.local_redirect && (!tcp || syn) && reason == NM_REASON_FORWARDED) {
+		local = nm_open_local(g, flags);
+		if (local != NM_REASON_COUNT)
+			return local;
+	}
 	if (reason == NM_REASON_HANDED_OVER) {
 		flags |= NM_CT_HANDED_OVER;
 		reason = nm_hand_over(skb, &g->p);
 	}
 	if (nm_reason_passes(reason)) {
 		nm_ct_key_from(&g->key, g->ifindex, NM_EGRESS, &g->p.t);
-		nm_ct_create(&g->key, NM_CT_ORIGIN_DIRECT, flags, g->epoch, g->now_ns);
+		if (!nm_ct_create(&g->key, NM_CT_ORIGIN_DIRECT, flags, g->epoch, g->now_ns))
+			return NM_REASON_CONNECTION_SHARE;
 	}
 	return reason;
 }
@@ -221,7 +233,9 @@ nm_inline __u32 nm_from_pod(struct __sk_buff *skb, struct nm_gate *g)
 	if (syn) {
 		/* What an older connection with these addresses was must not answer for this one. */
 		nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
-		bpf_map_delete_elem(&nm_ct, &g->key);
+		entry = nm_ct_row(&g->key);
+		if (entry)
+			nm_ct_remove(&g->key, entry);
 		return nm_open_from_pod(skb, g, syn);
 	}
 	entry = nm_ct_find_local(&g->key, g->ifindex, NM_EGRESS, &g->p.t, g->now_ns, &reply);
@@ -261,7 +275,7 @@ nm_inline __u32 nm_track_to_pod(
 		if (!nm_reason_passes(reason))
 			return reason;
 	}
-	nm_ct_touch(entry, &g->p, reply, g->now_ns);
+	nm_ct_touch(&g->key, entry, &g->p, reply, g->now_ns);
 	return reply ? NM_REASON_REPLY : NM_REASON_FORWARDED;
 }
 
@@ -284,8 +298,9 @@ nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool
 	}
 	if (nm_reason_passes(reason)) {
 		nm_ct_key_from(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
-		nm_ct_create(&g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT, nm_ct_flags_from(&g->p, 0),
-			g->epoch, g->now_ns);
+		if (!nm_ct_create(&g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT,
+			    nm_ct_flags_from(&g->p, 0), g->epoch, g->now_ns))
+			return NM_REASON_CONNECTION_SHARE;
 	}
 	return reason;
 }
@@ -300,7 +315,7 @@ nm_inline __u32 nm_proxy_to_client(struct nm_gate *g)
 		nm_ct_key_from_reply(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
 		entry = nm_ct_lookup(&g->key, g->now_ns);
 		if (entry)
-			nm_ct_touch(entry, &g->p, 1, g->now_ns);
+			nm_ct_touch(&g->key, entry, &g->p, 1, g->now_ns);
 	}
 	return NM_REASON_REPLY;
 }

@@ -23,9 +23,11 @@ nm_inline __u32 nm_open_from_outside(struct __sk_buff *skb, const struct nm_pack
 	if (reason != NM_REASON_HANDED_OVER)
 		return NM_LEAVE;
 	reason = nm_hand_over(skb, p);
-	if (nm_reason_passes(reason))
-		nm_ct_create(key, NM_CT_ORIGIN_DIRECT, NM_CT_HANDED_OVER | nm_ct_flags_from(p, 0), epoch, now_ns);
-	return reason;
+	if (!nm_reason_passes(reason))
+		return reason;
+	return nm_ct_create(key, NM_CT_ORIGIN_DIRECT, NM_CT_HANDED_OVER | nm_ct_flags_from(p, 0), epoch, now_ns)
+		       ? reason
+		       : NM_REASON_CONNECTION_SHARE;
 }
 
 /* TCP from outside toward the local pod behind `ifindex`. */
@@ -50,7 +52,7 @@ nm_inline __u32 nm_tcp_from_outside(struct __sk_buff *skb, const struct nm_packe
 		if (reply || !(entry->flags & NM_CT_HANDED_OVER))
 			return NM_LEAVE;
 		if (entry->epoch == epoch) {
-			nm_ct_touch(entry, p, 0, now_ns);
+			nm_ct_touch(&key, entry, p, 0, now_ns);
 			return nm_hand_over(skb, p);
 		}
 	}
@@ -63,11 +65,11 @@ nm_inline __u32 nm_tcp_from_outside(struct __sk_buff *skb, const struct nm_packe
 
 	reason = nm_ct_rejudge(reason, entry->flags);
 	if (!nm_reason_passes(reason)) {
-		bpf_map_delete_elem(&nm_ct, &key);
+		nm_ct_remove(&key, entry);
 		return reason;
 	}
 	entry->epoch = epoch;
-	nm_ct_touch(entry, p, 0, now_ns);
+	nm_ct_touch(&key, entry, p, 0, now_ns);
 	return nm_hand_over(skb, p);
 }
 

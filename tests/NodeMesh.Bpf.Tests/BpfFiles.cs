@@ -35,8 +35,10 @@ internal static class BpfFiles
             ProxyPortBe = Be16.FromHost(ProxyPort),
             TcpEstablishedS = 1000,
             TcpOpeningS = 60,
+            TcpHalfClosedS = 100,
             TcpClosingS = 10,
             UdpS = 30,
+            UdpStreamS = 120,
             IcmpS = 20,
             LocalRedirect = 1,
         });

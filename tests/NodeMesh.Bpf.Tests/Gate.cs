@@ -34,7 +34,7 @@ internal sealed class Gate : IDisposable
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
         _endpoints = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
         _epoch = _object.OpenMap<uint, EpochEntry>("nm_epoch");
-        Connections = _object.OpenMap<CtKey, CtEntry>("nm_ct");
+        Connections = _object.OpenMap<CtKey, CtEntry>("nm_ct_tcp");
         Epoch(1);
         Endpoint(PodIfindex, PodIdentity, PodSet, Pod, Pod6);
         foreach (var address in (string[])[Peer, Peer6])
@@ -44,6 +44,25 @@ internal sealed class Gate : IDisposable
     }
 
     internal BpfMap<CtKey, CtEntry> Connections { get; }
+
+    /// <summary>How many TCP connections, and others, a pod may have, or how many all have when that begins to count.</summary>
+    internal void Share(uint ifindex, ulong untilNs, ulong limit, ulong lost = 0)
+    {
+        using var use = _object.OpenMap<ShareKey, ShareUseEntry>("nm_share_use");
+        foreach (var table in (ShareTable[])[ShareTable.Tcp, ShareTable.Any])
+        {
+            var key = new ShareKey { Ifindex = ifindex, Table = (uint)table };
+            use.TryAdd(key, default);
+            Set("nm_share", key, new ShareEntry { UntilNs = untilNs, Limit = limit, Lost = lost });
+        }
+    }
+
+    internal ulong RowsInUse(uint ifindex)
+    {
+        using var use = _object.OpenMap<ShareKey, ShareUseEntry>("nm_share_use");
+        Assert.That(use.TryGet(new ShareKey { Ifindex = ifindex, Table = (uint)ShareTable.Tcp }, out var entry));
+        return entry.Rows;
+    }
 
     /// <summary>The last packet as it left.</summary>
     internal byte[] LastFrame { get; private set; } = [];

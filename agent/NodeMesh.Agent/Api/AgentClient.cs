@@ -23,12 +23,16 @@ internal sealed class AgentClient : IDisposable
         });
     }
 
-    /// <exception cref="CommandFailure">AgentUnreachable.</exception>
+    /// <exception cref="CommandFailure">AgentUnreachable, or Usage when the agent does not understand what it is asked.</exception>
     public async Task<T> AskAsync<T>(Func<Observer.ObserverClient, CallOptions, AsyncUnaryCall<T>> question, CancellationToken stop)
     {
         try
         {
             return await question(new Observer.ObserverClient(_channel), new CallOptions(deadline: DateTime.UtcNow + s_patience, cancellationToken: stop)).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
+        {
+            throw new CommandFailure(ExitCode.Usage, e.Status.Detail, e);
         }
         catch (RpcException e)
         {

@@ -1,15 +1,16 @@
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
 using NodeMesh.Datapath.Tables;
+using NodeMesh.Datapath.Tracking;
 using NodeMesh.Model;
 using NodeMesh.Proxy;
 using NodeMesh.Proxy.Stats;
 
 namespace NodeMesh.Agent.Api;
 
-/// <summary>What those who ask may look at; nothing here changes anything.</summary>
+/// <summary>What those who ask may look at.</summary>
 internal sealed class AgentView(
-    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath)
+    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath, ConnectionSweeper connections)
 {
     public ObservedState State => state;
 
@@ -34,6 +35,11 @@ internal sealed class AgentView(
     /// <summary>Of all tables but the epoch's; empty before the first round.</summary>
     /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
     public IReadOnlyList<MapFill> Fill() => state.Report is { } report ? [.. report.Fill, .. datapath.ProgramTables.Fill()] : [];
+
+    public ConnectionTables Connections => datapath.Connections;
+
+    /// <summary>Of each connection table, at the last count.</summary>
+    public IReadOnlyList<ConnectionLoad> ConnectionLoad => connections.Load;
 
     public ProxySnapshot Proxy() => proxy.Snapshot();
 }

@@ -38,6 +38,12 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
     public override Task<DiagnosticsReply> Diagnostics(DiagnosticsRequest request, ServerCallContext context) =>
         Task.FromResult(ApiMapping.Diagnostics(view.State.Mesh.Plan.Diagnostics));
 
+    public override Task<ConnectionsReply> Connections(ConnectionsRequest request, ServerCallContext context) =>
+        Task.FromResult(ConnectionMapping.List(view.Connections, view.State.Report, request));
+
+    public override Task<FlushConnectionsReply> FlushConnections(ConnectionsRequest request, ServerCallContext context) =>
+        Task.FromResult(new FlushConnectionsReply { Flushed = view.Connections.Flush(ConnectionMapping.Filter(view.State.Report, request)) });
+
     public override Task<PlanReply> Plan(PlanRequest request, ServerCallContext context) =>
         Task.FromResult(new PlanReply { Revision = view.State.Mesh.Plan.Revision, Text = PlanText.Of(view.State.Mesh.Plan) });
 }

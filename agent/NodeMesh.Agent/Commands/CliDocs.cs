@@ -13,17 +13,17 @@ internal static class CliDocs
         page.Append("# Command line\n\nWritten by `nodemesh docs` from the commands themselves; do not edit.\n\n");
         page.Append("Every verb has `--help` with examples. Verbs that show something take `-o table` (the default) or `-o json`. Errors are one line on stderr, with the cure.\n");
         foreach (var verb in root.Subcommands.OfType<Verb>().Where(v => !v.Hidden))
-            Append(page, verb);
+            Append(page, verb, $"nodemesh {verb.Name}");
         page.Append("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
         foreach (var (code, meaning) in ExitCodes.All)
             page.Append(CultureInfo.InvariantCulture, $"| {(int)code} | {meaning} |\n");
         return page.ToString();
     }
 
-    private static void Append(StringBuilder page, Verb verb)
+    private static void Append(StringBuilder page, Verb verb, string path)
     {
         var arguments = string.Concat(verb.Arguments.Select(a => a.Arity.MaximumNumberOfValues > 1 ? $" {a.Name}…" : $" {a.Name}"));
-        page.Append($"\n## nodemesh {verb.Name}{arguments}\n\n{verb.Description}.\n");
+        page.Append($"\n## {path}{arguments}\n\n{verb.Description}.\n");
         if (verb.Name == "agent")
         {
             page.Append("\nIts options are in [options.md](options.md).\n");
@@ -40,6 +40,8 @@ internal static class CliDocs
         foreach (var example in verb.Examples)
             page.Append($"{example.Line}    # {example.What}\n");
         page.Append("```\n");
+        foreach (var inner in verb.Subcommands.OfType<Verb>())
+            Append(page, inner, $"{path} {inner.Name}");
     }
 
     private static string Form(Option option)

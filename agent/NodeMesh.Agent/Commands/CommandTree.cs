@@ -18,6 +18,7 @@ internal static class CommandTree
             ReadCommands.Services(),
             ReadCommands.Policy(),
             ReadCommands.Diagnostics(),
+            ConntrackCommands.Create(),
             FileCommands.Validate(),
             FileCommands.Plan(),
             NodeCommands.Check(),
@@ -48,7 +49,7 @@ internal static class CommandTree
         return (int)ExitCode.Usage;
     }
 
-    private static string Path(Command command) => command is RootCommand ? "nodemesh" : $"nodemesh {command.Name}";
+    private static string Path(Command command) => command is RootCommand ? "nodemesh" : $"{Path(command.Parents.OfType<Command>().Single())} {command.Name}";
 
     private static Verb Version()
     {

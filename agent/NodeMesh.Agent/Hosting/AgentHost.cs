@@ -56,6 +56,7 @@ internal static class AgentHost
             publisher?.Enforced(report.Revision);
             startMemory.GiveBack();
         }, e => log.LogError("Data path: {Problem}", e.Message));
+        using var connections = reconciler.SweepConnections(e => log.LogError("Connection tracking: {Problem}", e.Message));
         publisher = new PlanPublisher(proxy, datapath);
 
         PlanPump? pump = null;
@@ -73,7 +74,7 @@ internal static class AgentHost
         facts.Start();
 
         // Who asks.
-        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"));
+        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections);
         MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0);
         await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, metrics, lines).ConfigureAwait(false);
 

@@ -66,6 +66,12 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
             page.Set(MetricCatalog.MapCapacity, map.MaxRows, map.Map);
         }
 
+        foreach (var load in view.ConnectionLoad)
+        {
+            page.Set(MetricCatalog.TrackedConnections, load.Live, load.Table);
+            page.Set(MetricCatalog.TrackedPressure, (double)load.Live / load.PressureAt, load.Table);
+        }
+
         var attached = report.Endpoints.Count(e => e.Attached);
         page.Set(MetricCatalog.Endpoints, attached, "enforced");
         page.Set(MetricCatalog.Endpoints, report.Endpoints.Length - attached, "waiting");

@@ -41,8 +41,10 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
         {
             TcpEstablished = values.One(CtEstablished),
             TcpOpening = values.One(CtOpening),
+            TcpHalfClosed = values.One(CtHalfClosed),
             TcpClosing = values.One(CtClosing),
             Udp = values.One(CtUdp),
+            UdpStream = values.One(CtUdpStream),
             Icmp = values.One(CtIcmp),
         },
     };

@@ -25,10 +25,12 @@ internal static class OptionTable
     public static readonly OptionSpec<bool> LocalRedirect = new("--local-redirect", "BOOL", "true", Flag, "Packets between two pods of this node go straight from pod to pod once policy let the connection through; false: by the node's own stack, where its netfilter and other programs see them");
     public static readonly OptionSpec<int> RouteTable = new("--route-table", "N", "15001", Number(256, int.MaxValue), "Routing table that delivers the proxy's packets on this host");
     public static readonly OptionSpec<MapSize> MapSize = new("--map-size", "NAME=ROWS", "", Size, "Most rows of a kernel table, see Table sizes", true) { DefaultWords = "see Table sizes" };
-    public static readonly OptionSpec<TimeSpan> CtEstablished = new("--ct-tcp-established", "TIME", "6h", Duration, "A tracked TCP connection is forgotten after so long without a packet");
-    public static readonly OptionSpec<TimeSpan> CtOpening = new("--ct-tcp-opening", "TIME", "60s", Duration, "The same, before the handshake is done");
+    public static readonly OptionSpec<TimeSpan> CtEstablished = new("--ct-tcp-established", "TIME", "120h", Duration, "A tracked TCP connection is forgotten after so long without a packet");
+    public static readonly OptionSpec<TimeSpan> CtOpening = new("--ct-tcp-opening", "TIME", "120s", Duration, "The same, before the first answer");
+    public static readonly OptionSpec<TimeSpan> CtHalfClosed = new("--ct-tcp-half-closed", "TIME", "120s", Duration, "The same, after one side closed");
     public static readonly OptionSpec<TimeSpan> CtClosing = new("--ct-tcp-closing", "TIME", "10s", Duration, "The same, after both sides closed");
-    public static readonly OptionSpec<TimeSpan> CtUdp = new("--ct-udp", "TIME", "60s", Duration, "The same for UDP");
+    public static readonly OptionSpec<TimeSpan> CtUdp = new("--ct-udp", "TIME", "30s", Duration, "The same for UDP, before the first answer");
+    public static readonly OptionSpec<TimeSpan> CtUdpStream = new("--ct-udp-stream", "TIME", "120s", Duration, "The same for UDP, after it");
     public static readonly OptionSpec<TimeSpan> CtIcmp = new("--ct-icmp", "TIME", "30s", Duration, "The same for ICMP");
     public static readonly OptionSpec<bool> BpfCompile = new("--bpf-compile", "", "false", Flag, "Compile the embedded BPF sources on this node and load the result");
     public static readonly OptionSpec<string> Clang = new("--clang", "FILE", "", Text, "The compiler for --bpf-compile") { DefaultWords = "clang-19 or clang from PATH" };
@@ -42,6 +44,6 @@ internal static class OptionTable
     public static readonly OptionSpec[] All =
     [
         ConfigDir, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, MapSize,
-        CtEstablished, CtOpening, CtClosing, CtUdp, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
+        CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

@@ -16,6 +16,7 @@ internal sealed record CheckResult(bool Able, string AttachMode, IReadOnlyList<C
 [JsonSerializable(typeof(ServicesReply))]
 [JsonSerializable(typeof(PoliciesReply))]
 [JsonSerializable(typeof(DiagnosticsReply))]
+[JsonSerializable(typeof(ConnectionsReply))]
 [JsonSerializable(typeof(CheckResult))]
 internal sealed partial class JsonText : JsonSerializerContext
 {

@@ -43,6 +43,14 @@ internal static class Tables
         return table.ToString();
     }
 
+    public static string Connections(ConnectionsReply reply)
+    {
+        var table = new TableText("PROTOCOL", "STATE", "SOURCE", "DESTINATION", "POD", "OPENED BY", "WAY", "EXPIRES IN");
+        foreach (var c in reply.Connections)
+            table.Row(c.Protocol, c.State, Socket(c.Source, c.SourcePort), Socket(c.Destination, c.DestinationPort), c.Pod, c.OpenedBy, c.Way, $"{Number(c.ExpiresInMs / 1000)} s");
+        return reply.Cut ? $"{table}\nThere are more; see --most.\n" : table.ToString();
+    }
+
     public static string Policies(PoliciesReply reply)
     {
         var table = new TableText("KIND", "NAMESPACE", "NAME", "SELECTS", "ISOLATES", "RULES IN/OUT", "LAYER", "PODS HERE");
@@ -79,4 +87,6 @@ internal static class Tables
         $"{errors} {(errors == 1 ? "error" : "errors")}, {warnings} {(warnings == 1 ? "warning" : "warnings")}");
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Socket(string address, uint port) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{port}" : $"{address}:{port}";
 }

@@ -81,7 +81,7 @@ internal sealed class MapResize : IDisposable
                 case MapCatalog.Pod:
                     Copy<PodKey, PodEntry>(spec, old);
                     break;
-                case "nm_ct":
+                case MapCatalog.ConnectionTcp or MapCatalog.ConnectionAny:
                     Copy<CtKey, CtEntry>(spec, old);
                     break;
                 case MapCatalog.Affinity:

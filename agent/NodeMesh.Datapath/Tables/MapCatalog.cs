@@ -23,7 +23,10 @@ public static class MapCatalog
     public const string Pod = "nm_pod";
     public const string Epoch = "nm_epoch";
     public const string Counter = "nm_counter";
-    public const string Connection = "nm_ct";
+    public const string ConnectionTcp = "nm_ct_tcp";
+    public const string ConnectionAny = "nm_ct_any";
+    public const string ShareUse = "nm_share_use";
+    public const string Share = "nm_share";
     public const string Fragment = "nm_fragment";
     public const string Reverse = "nm_reverse";
     public const string Affinity = "nm_affinity";
@@ -44,7 +47,10 @@ public static class MapCatalog
         new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 80, false),
         new(Pod, "pods", "addresses of pods of this node", s => s.Pods, (s, n) => s with { Pods = n }, 96, false),
         new(Epoch, "", "the number of the policy in force", _ => 1, (s, _) => s, 8, true),
-        new(Connection, "connections", "tracked connections", s => s.Connections, (s, n) => s with { Connections = n }, 112, true),
+        new(ConnectionTcp, "tcp-connections", "tracked TCP connections", s => s.TcpConnections, (s, n) => s with { TcpConnections = n }, 120, true),
+        new(ConnectionAny, "other-connections", "tracked connections of other protocols", s => s.OtherConnections, (s, n) => s with { OtherConnections = n }, 120, true),
+        new(ShareUse, "", "how many tracked connections are whose", s => 2 * s.Endpoints + 4, (s, _) => s, 64, false),
+        new(Share, "", "how many they may be", s => 2 * s.Endpoints + 4, (s, _) => s, 80, false),
         new(Fragment, "fragments", "fragmented packets under way", s => s.Fragments, (s, n) => s with { Fragments = n }, 104, true),
         new(Counter, "counters", "counters by pod, reason and direction", s => s.Counters, (s, n) => s with { Counters = n }, 80, true),
         new(Reverse, "translations", "UDP sockets that talk to a service", s => s.Translations, (s, n) => s with { Translations = n }, 104, true),

@@ -12,7 +12,8 @@ public sealed class ProgramTables : IDisposable
 
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
-    private readonly BpfMap<CtKey, CtEntry> _connections;
+    private readonly BpfMap<CtKey, CtEntry> _tcp;
+    private readonly BpfMap<CtKey, CtEntry> _other;
     private readonly BpfMap<FragmentKey, FragmentEntry> _fragments;
     private readonly BpfMap<ReverseKey, ReverseEntry> _translations;
     private readonly BpfMap<AffinityKey, AffinityEntry> _affinities;
@@ -27,7 +28,8 @@ public sealed class ProgramTables : IDisposable
     {
         _time = time;
         _counters = counters;
-        _connections = objects.OpenMap<CtKey, CtEntry>(MapCatalog.Connection);
+        _tcp = objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp);
+        _other = objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny);
         _fragments = objects.OpenMap<FragmentKey, FragmentEntry>(MapCatalog.Fragment);
         _translations = objects.OpenMap<ReverseKey, ReverseEntry>(MapCatalog.Reverse);
         _affinities = objects.OpenMap<AffinityKey, AffinityEntry>(MapCatalog.Affinity);
@@ -44,7 +46,7 @@ public sealed class ProgramTables : IDisposable
         {
             if (_fill.Count == 0 || _time.GetElapsedTime(_counted) >= MaxAge)
             {
-                _fill = [Of(_connections), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natTcp), Of(_natAny), Of(_natFragments)];
+                _fill = [Of(_tcp), Of(_other), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natTcp), Of(_natAny), Of(_natFragments)];
                 _counted = _time.GetTimestamp();
             }
 
@@ -54,7 +56,8 @@ public sealed class ProgramTables : IDisposable
 
     public void Dispose()
     {
-        _connections.Dispose();
+        _tcp.Dispose();
+        _other.Dispose();
         _fragments.Dispose();
         _translations.Dispose();
         _affinities.Dispose();

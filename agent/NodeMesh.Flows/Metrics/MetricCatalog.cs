@@ -15,7 +15,9 @@ public static class MetricCatalog
     public static readonly MetricSpec PodPackets = new("nodemesh_pod_packets_total", MetricType.Counter, "Packets of one pod of this node that passed", "namespace", "pod", "direction");
     public static readonly MetricSpec PodBytes = new("nodemesh_pod_bytes_total", MetricType.Counter, "Bytes of those packets", "namespace", "pod", "direction");
     public static readonly MetricSpec PodDrops = new("nodemesh_pod_drops_total", MetricType.Counter, "Packets of one pod of this node that were refused", "namespace", "pod", "direction");
-    public static readonly MetricSpec MapEntries = new("nodemesh_datapath_map_entries", MetricType.Gauge, "Rows in a kernel table; of the tables that the programs write (nm_ct, nm_fragment, nm_counter, nm_reverse) counted at most every 30 s, rows whose time is over included", "map");
+    public static readonly MetricSpec MapEntries = new("nodemesh_datapath_map_entries", MetricType.Gauge, "Rows in a kernel table; of the tables that the programs write (connections, fragments, counters, translations, affinities) counted at most every 30 s, rows whose time is over included", "map");
+    public static readonly MetricSpec TrackedConnections = new("nodemesh_conntrack_connections", MetricType.Gauge, "Tracked connections that are not over, at the last count (every 5 s)", "map");
+    public static readonly MetricSpec TrackedPressure = new("nodemesh_conntrack_pressure_ratio", MetricType.Gauge, "The same, over the number from which on no pod gets more than its share: at 1 the drops under connection_share begin", "map");
     public static readonly MetricSpec MapCapacity = new("nodemesh_datapath_map_capacity", MetricType.Gauge, "Most rows that the table takes; see --map-size", "map");
     public static readonly MetricSpec Endpoints = new("nodemesh_datapath_endpoints", MetricType.Gauge, "Pods of this node, by whether the data path enforces policy at them", "state");
     public static readonly MetricSpec EnforcedRevision = new("nodemesh_datapath_enforced_revision", MetricType.Gauge, "Revision of the plan that the kernel enforces");
@@ -51,7 +53,7 @@ public static class MetricCatalog
     public static readonly MetricSpec[] All =
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
-        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, ReconcileDuration,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, ReconcileDuration,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
         UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,

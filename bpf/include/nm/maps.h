@@ -59,8 +59,17 @@ struct {
 	__uint(max_entries, 1);
 } nm_epoch SEC(".maps");
 
-/* Connections per endpoint that policy let through; the least recently used go first. */
-NM_MAP(nm_ct, BPF_MAP_TYPE_LRU_HASH, nm_ct_key, nm_ct_entry, 131072, 0);
+/* TCP connections per endpoint that policy let through; the least recently used go first. */
+NM_MAP(nm_ct_tcp, BPF_MAP_TYPE_LRU_HASH, nm_ct_key, nm_ct_entry, 131072, 0);
+
+/* The same of every other protocol, so that one flood does not push out the other's connections. */
+NM_MAP(nm_ct_any, BPF_MAP_TYPE_LRU_HASH, nm_ct_key, nm_ct_entry, 65536, 0);
+
+/* How many rows of a connection table are whose. */
+NM_MAP(nm_share_use, BPF_MAP_TYPE_HASH, nm_share_key, nm_share_use_entry, 16384, BPF_F_NO_PREALLOC);
+
+/* How many they may be, once the table is nearly full. */
+NM_MAP(nm_share, BPF_MAP_TYPE_HASH, nm_share_key, nm_share_entry, 16384, BPF_F_NO_PREALLOC);
 
 /* What became of a datagram's first fragment. */
 NM_MAP(nm_fragment, BPF_MAP_TYPE_LRU_HASH, nm_fragment_key, nm_fragment_entry, 8192, 0);

@@ -73,6 +73,33 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
         return result == 0;
     }
 
+    /// <summary>Removes a row and says what it held, as one step. False when there was no such key.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public bool TryTake(in TKey key, out TValue value)
+    {
+        int result;
+        fixed (TKey* k = &key)
+        fixed (TValue* v = &value)
+            result = Libbpf.bpf_map_lookup_and_delete_elem(_map.Fd, k, v);
+        if (result is not 0 and not -Errno.ENOENT)
+            throw new BpfException("map_take", Name, -result);
+        return result == 0;
+    }
+
+    /// <summary>Writes a row unless the key has one. Whether it was written.</summary>
+    /// <exception cref="BpfException">The kernel refused for another reason.</exception>
+    public bool TryAdd(in TKey key, in TValue value)
+    {
+        const ulong NoExist = 1; // BPF_NOEXIST
+        int result;
+        fixed (TKey* k = &key)
+        fixed (TValue* v = &value)
+            result = Libbpf.bpf_map_update_elem(_map.Fd, k, v, NoExist);
+        if (result is not 0 and not -Errno.EEXIST)
+            throw new BpfException("map_update", Name, -result);
+        return result == 0;
+    }
+
     /// <summary>Writes rows in order until one fails. How many were written; errno says why it stopped, 0 when all were.</summary>
     public int SetMany(ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values, out int errno)
     {
@@ -159,6 +186,15 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
         return errno == 0 ? rows : throw new BpfException("map_read", Name, errno);
     }
 
+    /// <summary>Hands over all rows, some thousand at a time. The spans hold only during the call.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public void ReadAll(RowBatch take)
+    {
+        var errno = ReadInBatches(take);
+        if (errno != 0)
+            throw new BpfException("map_read", Name, errno);
+    }
+
     /// <summary>How many rows there are, without keeping them. Reading does not make a row count as used.</summary>
     /// <exception cref="BpfException">The kernel refused.</exception>
     public int Count()
@@ -182,7 +218,8 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
 
     private static bool IsUnsupported(int errno) => errno is Errno.ENOTSUPP or Errno.EOPNOTSUPP or Errno.EINVAL;
 
-    private delegate void RowBatch(ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values);
+    /// <summary>Some rows: a value for each key.</summary>
+    public delegate void RowBatch(ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values);
 
     private int ReadInBatches(RowBatch take)
     {

@@ -65,6 +65,9 @@ internal static unsafe partial class Libbpf
     internal static partial int bpf_map_update_elem(int fd, void* key, void* value, ulong flags);
 
     [LibraryImport(Library)]
+    internal static partial int bpf_map_lookup_and_delete_elem(int fd, void* key, void* value);
+
+    [LibraryImport(Library)]
     internal static partial int bpf_map_delete_elem(int fd, void* key);
 
     [LibraryImport(Library)]

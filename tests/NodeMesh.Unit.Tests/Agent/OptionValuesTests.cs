@@ -54,7 +54,7 @@ public class OptionValuesTests
     [Test]
     public void Sizes_of_tables_add_up()
     {
-        var options = AgentOptions.ReadDatapath(Values(new() { ["--map-size"] = ["verdicts=100", "connections=200"] }));
-        Assert.That((options.Maps.Verdicts, options.Maps.Connections, options.Maps.Backends), Is.EqualTo((100u, 200u, 65536u)));
+        var options = AgentOptions.ReadDatapath(Values(new() { ["--map-size"] = ["verdicts=100", "tcp-connections=200"] }));
+        Assert.That((options.Maps.Verdicts, options.Maps.TcpConnections, options.Maps.Backends), Is.EqualTo((100u, 200u, 65536u)));
     }
 }

@@ -8,12 +8,14 @@ struct nm_config {
 	__u32 mark_shift;     /* where the two mark bits of enum nm_mark stand; 0..30 */
 	__be16 proxy_port_be; /* the proxy's transparent listener on 127.0.0.1 and ::1 */
 	__u8 pad0[2];
-	__u32 tcp_established_s; /* connection-tracking lifetimes, seconds */
-	__u32 tcp_opening_s;
-	__u32 tcp_closing_s;
-	__u32 udp_s;
+	__u32 tcp_established_s; /* connection-tracking lifetimes without a packet, seconds */
+	__u32 tcp_opening_s;	 /* no answer yet */
+	__u32 tcp_half_closed_s; /* one side has ended its direction */
+	__u32 tcp_closing_s;	 /* both have, or a reset did */
+	__u32 udp_s;		 /* no answer yet */
+	__u32 udp_stream_s;
 	__u32 icmp_s;
 	__u32 local_redirect; /* 1: packets between two pods of this node go past its stack */
 	__u64 node_netns;     /* cookie of the node's own network namespace */
 };
-NM_ABI_SIZE(nm_config, 40);
+NM_ABI_SIZE(nm_config, 48);

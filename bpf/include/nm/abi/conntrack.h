@@ -43,6 +43,37 @@ struct nm_ct_entry {
 };
 NM_ABI_SIZE(nm_ct_entry, 24);
 
+/* Whose rows: of one connection table. */
+enum nm_share_table {
+	NM_SHARE_TCP = 0,
+	NM_SHARE_ANY = 1,
+};
+
+enum nm_share_whose {
+	NM_SHARE_ALL = 0xffffffff, /* in nm_share_key.ifindex: everybody's */
+};
+
+/* nm_share_use, nm_share: how much of a connection table a pod has, and may have. */
+struct nm_share_key {
+	__u32 ifindex; /* endpoint, or NM_SHARE_ALL */
+	__u32 table;   /* enum nm_share_table */
+};
+NM_ABI_SIZE(nm_share_key, 8);
+
+/* Written by the programs. */
+struct nm_share_use_entry {
+	__u64 rows; /* made, less those that ended; of connections that are not over. Modulo 2^64. */
+};
+NM_ABI_SIZE(nm_share_use_entry, 8);
+
+/* Written by the agent, which counts the rows that nothing ended: those that were evicted or forgotten. */
+struct nm_share_entry {
+	__u64 until_ns; /* later it does not hold: a share is not held against anybody while nobody counts */
+	__u64 lost;	/* rows that nm_share_use has too many. Modulo 2^64. */
+	__u64 limit;	/* of NM_SHARE_ALL: rows from which on the others' limits hold */
+};
+NM_ABI_SIZE(nm_share_entry, 24);
+
 /* nm_fragment: what the first fragment was judged, for the later ones without ports. */
 struct nm_fragment_key {
 	__u32 ifindex;

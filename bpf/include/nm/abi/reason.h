@@ -33,5 +33,6 @@ enum nm_reason {
 	NM_REASON_HOP_LIMIT = 23,	     /* drop: its hops are used up; the sender was told */
 	NM_REASON_NO_ROUTE = 24,	     /* drop: the node has no route to the backend or client */
 	NM_REASON_PORT_TAKEN = 25,	     /* drop: a process of the node wanted a port that a service has */
+	NM_REASON_CONNECTION_SHARE = 26, /* drop: the connection table is nearly full and the pod has its share of it */
 	NM_REASON_COUNT,
 };

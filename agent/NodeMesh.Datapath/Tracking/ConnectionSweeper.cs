@@ -1,0 +1,148 @@
+using NodeMesh.Datapath.Load;
+using NodeMesh.Datapath.Tables;
+using NodeMesh.Native.Bpf;
+using NodeMesh.Plan.Abi;
+
+namespace NodeMesh.Datapath.Tracking;
+
+/// <summary>One connection table as it was at the last count.</summary>
+/// <param name="Live">Connections that are not over.</param>
+/// <param name="PressureAt">From so many on, no pod gets more than its share.</param>
+/// <param name="Share">What a pod may have then.</param>
+public sealed record ConnectionLoad(string Table, long Live, long PressureAt, long Share);
+
+/// <summary>
+/// Clears out connections whose time is over, counts the rest and says what each pod may have (bpf/lib/share.h). On a thread of its own, so that a full
+/// table never keeps a plan waiting.
+/// </summary>
+public sealed class ConnectionSweeper : IDisposable
+{
+    /// <summary>Below this no share goes, however many pods there are.</summary>
+    public const long LeastShare = 256;
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
+
+    // Some counts may fail or come late before the programs stop holding anybody to a share.
+    private static readonly TimeSpan s_valid = TimeSpan.FromSeconds(30);
+
+    private readonly BpfMap<CtKey, CtEntry>[] _tables;
+    private readonly BpfMap<EndpointKey, EndpointEntry> _endpoints;
+    private readonly BpfMap<ShareKey, ShareUseEntry> _use;
+    private readonly BpfMap<ShareKey, ShareEntry> _shares;
+    private readonly Action<Exception> _onFailure;
+    private readonly ManualResetEventSlim _stop = new();
+    private readonly Thread? _thread;
+
+    internal ConnectionSweeper(LoadedObjects objects, Action<Exception> onFailure, bool start)
+    {
+        // In the order of enum nm_share_table.
+        _tables = [objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp), objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny)];
+        _endpoints = objects.OpenMap<EndpointKey, EndpointEntry>(MapCatalog.Endpoint);
+        _use = objects.OpenMap<ShareKey, ShareUseEntry>(MapCatalog.ShareUse);
+        _shares = objects.OpenMap<ShareKey, ShareEntry>(MapCatalog.Share);
+        _onFailure = onFailure;
+        if (!start)
+            return;
+        _thread = new Thread(Run) { IsBackground = true, Name = "conntrack" };
+        _thread.Start();
+    }
+
+    /// <summary>Empty before the first count.</summary>
+    public IReadOnlyList<ConnectionLoad> Load { get; private set; } = [];
+
+    public void Dispose()
+    {
+        _stop.Set();
+        _thread?.Join();
+        foreach (var table in _tables)
+            table.Dispose();
+        _endpoints.Dispose();
+        _use.Dispose();
+        _shares.Dispose();
+        _stop.Dispose();
+    }
+
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    internal void Sweep()
+    {
+        var owners = _endpoints.ReadAll().Keys.Select(e => e.Ifindex).Append((uint)ShareWhose.All).ToArray();
+        var load = new List<ConnectionLoad>();
+        for (var table = 0u; table < _tables.Length; table++)
+        {
+            foreach (var owner in owners)
+                _use.TryAdd(new ShareKey { Ifindex = owner, Table = table }, default);
+            load.Add(Limit(table, owners, Count(_tables[table])));
+        }
+
+        foreach (var gone in _use.ReadAll().Keys.Where(k => !owners.Contains(k.Ifindex)))
+        {
+            _shares.Remove(gone);
+            _use.Remove(gone);
+        }
+
+        Load = load;
+    }
+
+    private void Run()
+    {
+        do
+        {
+            try
+            {
+                Sweep();
+            }
+            catch (BpfException e)
+            {
+                _onFailure(e);
+            }
+        }
+        while (!_stop.Wait(s_interval));
+    }
+
+    /// <summary>Live connections by owner; removes those whose time is over.</summary>
+    private static Dictionary<uint, ulong> Count(BpfMap<CtKey, CtEntry> table)
+    {
+        var now = ConnectionTables.Now;
+        var live = new Dictionary<uint, ulong>();
+        var over = new List<CtKey>();
+        table.ReadAll((keys, entries) =>
+        {
+            for (var i = 0; i < keys.Length; i++)
+            {
+                if (entries[i].ExpiresNs <= now)
+                    over.Add(keys[i]);
+                else if (ConnectionTables.StateOf(entries[i].Flags) != ConnectionState.Closed)
+                    live[Owner(keys[i], entries[i])] = live.GetValueOrDefault(Owner(keys[i], entries[i])) + 1;
+            }
+        });
+
+        foreach (var key in over)
+        {
+            // A new connection may have taken the row since: it is put back, unless it was made once more already.
+            if (table.TryTake(key, out var taken) && taken.ExpiresNs > now)
+                table.TryAdd(key, taken);
+        }
+
+        return live;
+    }
+
+    private ConnectionLoad Limit(uint table, uint[] owners, Dictionary<uint, ulong> live)
+    {
+        var pressure = _tables[table].Facts.MaxEntries * 3L / 4;
+        var share = Math.Max(LeastShare, pressure / owners.Length);
+        var until = ConnectionTables.Now + (ulong)(s_valid.TotalMilliseconds * 1e6);
+        var total = live.Values.Aggregate(0UL, (a, b) => a + b);
+        foreach (var owner in owners)
+        {
+            var key = new ShareKey { Ifindex = owner, Table = table };
+            var isAll = owner == (uint)ShareWhose.All;
+            var counted = isAll ? total : live.GetValueOrDefault(owner);
+            _use.TryGet(key, out var use);
+            _shares.Set(key, new ShareEntry { UntilNs = until, Lost = unchecked(use.Rows - counted), Limit = (ulong)(isAll ? pressure : share) });
+        }
+
+        return new ConnectionLoad(_tables[table].Name, (long)total, pressure, share);
+    }
+
+    private static uint Owner(in CtKey key, in CtEntry entry) => key.Ifindex != 0 ? key.Ifindex : entry.Opener;
+}

@@ -1,0 +1,64 @@
+using NodeMesh.Testing;
+
+namespace NodeMesh.Node.Tests;
+
+/// <summary>Connection tracking with real connections: what is open, forgetting it, and a pod that wants it all.</summary>
+public sealed class ConntrackTests
+{
+    private NodeBox _box = null!;
+    private AgentProcess? _agent;
+
+    [SetUp]
+    public void MakeNode() => _box = new NodeBox();
+
+    [TearDown]
+    public void EndMesh() => Mesh.End(_box, _agent);
+
+    [Test]
+    public void Connections_are_listed_with_their_pods_and_can_be_forgotten()
+    {
+        var client = _box.AddPod("client");
+        var server = _box.AddServer("server");
+        _agent = _box.StartAgent().MustBeReady();
+        using var held = client.Netns.Start("socat", "-u", "PIPE", $"TCP:{server.Address}:80");
+        Eventually.True(() => List("--state", "established").Contains($"{server.Address}:80", StringComparison.Ordinal), "it is listed");
+        Assert.That(List("--pod", "default/client"), Does.Contain("pod to pod").And.Contain("default/client"));
+        Assert.That(List("--port", "81"), Does.Not.Contain(server.Address));
+        Assert.That(_agent.Cli("conntrack", "flush").ExitCode, Is.EqualTo(2), "not everything by mistake");
+        Assert.That(_agent.Cli("conntrack", "flush", "--pod", "default/client").Output, Does.Contain("1 forgotten"));
+        Assert.That(List(), Does.Not.Contain($"{server.Address}:80"));
+        Assert.That(_agent.Cli("conntrack", "list", "--pod", "default/nobody").Errors, Does.Contain("no pod default/nobody"));
+    }
+
+    [Test]
+    public void A_pod_that_floods_does_not_make_the_connections_of_another_forgotten()
+    {
+        var victim = _box.AddPod("victim");
+        var server = _box.AddServer("server");
+        var flooder = _box.AddPod("flooder");
+        // Isolated both ways: a connection that is forgotten is refused when it goes on.
+        _box.WriteConfig("deny.yaml", Manifests.DefaultDeny("Ingress"));
+        _box.WriteConfig("allow.yaml", Manifests.AllowIngress("victim", "app: server", "app: victim", 80));
+        _agent = _box.StartAgent("--map-size", "tcp-connections=2048").MustBeReady();
+        var status = System.IO.Path.Combine(_box.WorkDir, "slow");
+        using var held = victim.Netns.Start("/bin/sh", "-c", $"""
+            (printf 'GET / HTTP/1.1\r\nHost: x\r\n'; while [ ! -e {status} ]; do sleep 0.1; done; printf 'Connection: close\r\n\r\n') | socat - TCP:{server.Address}:80
+            """);
+        Eventually.True(() => List("--state", "established").Contains($"{server.Address}:80", StringComparison.Ordinal), "the connection is there");
+        // Far more SYNs than the table has rows, to an address that answers nothing.
+        flooder.Netns.Script("""
+            ip route replace 198.51.100.0/24 via 10.244.0.1
+            for i in $(seq 1 40); do
+              wrk -t1 -c1000 -d0.2s --timeout 1 http://198.51.100.$i/ > /dev/null 2>&1 &
+            done
+            wait
+            """, TimeSpan.FromSeconds(30));
+        Eventually.True(() => _agent.Metric("nodemesh_datapath_drops_total{reason=\"connection_share\"") > 0, "the flooder had its share");
+        Assert.That(List("--pod", "default/victim", "--state", "established"), Does.Contain($"{server.Address}:80"));
+        File.WriteAllText(status, "");
+        Assert.That(held.WaitForExit(TimeSpan.FromSeconds(5)));
+        Assert.That(held.Output, Does.Contain("200 OK"));
+    }
+
+    private string List(params string[] more) => _agent!.Cli(["conntrack", "list", .. more]).Output;
+}
