@@ -47,12 +47,11 @@ public sealed class ConntrackTests
         Eventually.True(() => List("--state", "established").Contains($"{server.Address}:80", StringComparison.Ordinal), "the connection is there");
         // Far more SYNs than the table has rows, to an address that answers nothing.
         flooder.Netns.Script("""
-            ip route replace 198.51.100.0/24 via 10.244.0.1
-            for i in $(seq 1 40); do
-              wrk -t1 -c1000 -d0.2s --timeout 1 http://198.51.100.$i/ > /dev/null 2>&1 &
+            for i in 1 2 3; do
+              curl -s -Z --parallel-max 300 --parallel-immediate -m 1 "http://198.51.100.$i:[1001-2000]/" > /dev/null 2>&1 &
             done
             wait
-            """, TimeSpan.FromSeconds(30));
+            """, TimeSpan.FromSeconds(30)).MustSucceed("the flood");
         Eventually.True(() => _agent.Metric("nodemesh_datapath_drops_total{reason=\"connection_share\"") > 0, "the flooder had its share");
         Assert.That(List("--pod", "default/victim", "--state", "established"), Does.Contain($"{server.Address}:80"));
         File.WriteAllText(status, "");

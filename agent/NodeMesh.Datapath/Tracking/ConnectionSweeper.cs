@@ -30,8 +30,9 @@ public sealed class ConnectionSweeper : IDisposable
     private readonly BpfMap<ShareKey, ShareUseEntry> _use;
     private readonly BpfMap<ShareKey, ShareEntry> _shares;
     private readonly Action<Exception> _onFailure;
-    private readonly ManualResetEventSlim _stop = new();
+    private readonly AutoResetEvent _wake = new(false);
     private readonly Thread? _thread;
+    private volatile bool _stopping;
 
     internal ConnectionSweeper(LoadedObjects objects, Action<Exception> onFailure, bool start)
     {
@@ -50,16 +51,20 @@ public sealed class ConnectionSweeper : IDisposable
     /// <summary>Empty before the first count.</summary>
     public IReadOnlyList<ConnectionLoad> Load { get; private set; } = [];
 
+    /// <summary>Counts at once: pods came or went, and each needs its share.</summary>
+    public void Wake() => _wake.Set();
+
     public void Dispose()
     {
-        _stop.Set();
+        _stopping = true;
+        _wake.Set();
         _thread?.Join();
         foreach (var table in _tables)
             table.Dispose();
         _endpoints.Dispose();
         _use.Dispose();
         _shares.Dispose();
-        _stop.Dispose();
+        _wake.Dispose();
     }
 
     /// <exception cref="BpfException">The kernel refused.</exception>
@@ -85,7 +90,7 @@ public sealed class ConnectionSweeper : IDisposable
 
     private void Run()
     {
-        do
+        while (!_stopping)
         {
             try
             {
@@ -95,8 +100,9 @@ public sealed class ConnectionSweeper : IDisposable
             {
                 _onFailure(e);
             }
+
+            _wake.WaitOne(s_interval);
         }
-        while (!_stop.Wait(s_interval));
     }
 
     /// <summary>Live connections by owner; removes those whose time is over.</summary>
