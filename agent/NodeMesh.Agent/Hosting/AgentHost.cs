@@ -43,6 +43,7 @@ internal static class AgentHost
         var proxyOptions = ProxyOptionsOf(options);
         var accessLog = surfaceOptions.AccessLog == AccessLogMode.Off ? null : new AccessLogWriter(Console.OpenStandardOutput(), surfaceOptions.AccessLog == AccessLogMode.Json);
         using var proxy = new ProxyServer(proxyOptions, proxyState, lines.CreateLogger("proxy"), TimeProvider.System, new TlsContextStore(TlsOptions.Default, TimeProvider.System), accessLog);
+        using var connections = reconciler.SweepConnections(e => log.LogError("Connection tracking: {Problem}", e.Message));
         PlanPublisher? publisher = null;
         var startMemory = new StartMemory();
         using var datapath = new DatapathHost(reconciler, options.Datapath.AuditInterval, report =>
@@ -51,12 +52,13 @@ internal static class AgentHost
             metrics.Observe(MetricCatalog.ReconcileDuration, report.Duration);
             changes.Reconciled(report);
             gate.Reconciled(report);
+            if (report.LinkChanges > 0)
+                connections.Wake();
             if (!report.IsConverged)
                 return;
             publisher?.Enforced(report.Revision);
             startMemory.GiveBack();
         }, e => log.LogError("Data path: {Problem}", e.Message));
-        using var connections = reconciler.SweepConnections(e => log.LogError("Connection tracking: {Problem}", e.Message));
         publisher = new PlanPublisher(proxy, datapath);
 
         PlanPump? pump = null;
