@@ -39,7 +39,8 @@ public sealed class HealthCheckPortsTests
         [
             new ServicePort("a", Protocol.Tcp, 80, "", [At("10.0.0.1", "here"), At("10.0.0.2", "there"), At("10.0.0.3", "here", notReady: true)]),
             new ServicePort("b", Protocol.Tcp, 81, "", [At("10.0.0.1", "here", 81)]),
-        ]) { HealthCheckNodePort = 30999 };
+        ])
+        { HealthCheckNodePort = 30999 };
         var answers = HealthAnswer.Of(MeshSnapshot.Empty with { Services = [service] }, "here");
         Assert.That(answers, Is.EquivalentTo(new Dictionary<ushort, HealthAnswer> { [30999] = new(s_web, 1) }));
     }

@@ -16,7 +16,8 @@ public sealed class ServiceDiagnosticsTests
         new(new ObjectName("shop", name), [IpAddr.FromIPv4(0x0a600000u + nodePort)],
         [
             new ServicePort("", Protocol.Tcp, 80, "", [.. Enumerable.Range(1, backends).Select(i => new Backend(IpAddr.FromIPv4(0x0a000000u + (uint)i), 8080, "there"))]) { NodePort = nodePort },
-        ]) { Type = ServiceType.NodePort };
+        ])
+        { Type = ServiceType.NodePort };
 
     private static IEnumerable<string> NodePorts(MeshPlan plan) => plan.Kernel.Frontends.Where(f => ((FrontendFlag)f.Value.Flags).HasFlag(FrontendFlag.NodePort))
         .Select(f => $"{f.Key.Addr}:{f.Key.PortBe}").Order(StringComparer.Ordinal);
