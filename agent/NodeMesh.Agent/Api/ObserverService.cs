@@ -30,7 +30,7 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
         Task.FromResult(ApiMapping.Endpoints(view.State.Mesh.Plan, view.State.Report, view.Counters()));
 
     public override Task<ServicesReply> Services(ServicesRequest request, ServerCallContext context) =>
-        Task.FromResult(ServiceMapping.Services(view.State.Mesh.Snapshot, view.State.Mesh.Plan, view.Facts));
+        Task.FromResult(ServiceMapping.Services(view.State.Mesh.Snapshot, view.State.Mesh.Plan, view.Facts, view.Connections.ByDestination()));
 
     public override Task<PoliciesReply> Policies(PoliciesRequest request, ServerCallContext context) =>
         Task.FromResult(ApiMapping.Policies(view.State.Mesh.Snapshot, view.State.Mesh.Plan));

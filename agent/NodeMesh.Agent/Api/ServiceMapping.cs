@@ -7,18 +7,21 @@ namespace NodeMesh.Agent.Api;
 /// <summary>Services as the API shows them: as meant, and as this node serves them. Pure.</summary>
 internal static class ServiceMapping
 {
-    public static ServicesReply Services(MeshSnapshot snapshot, MeshPlan plan, NodeFacts node)
+    /// <param name="connections">How many are open to each address, port and protocol.</param>
+    public static ServicesReply Services(
+        MeshSnapshot snapshot, MeshPlan plan, NodeFacts node, IReadOnlyDictionary<(IpAddr, ushort, byte), int> connections)
     {
         var frontends = plan.Kernel.Frontends.ToLookup(f => plan.Names.Services.GetValueOrDefault(f.Value.Service, ""), StringComparer.Ordinal);
         var reply = new ServicesReply();
         foreach (var service in snapshot.Services)
             foreach (var port in service.Ports)
-                reply.Services.Add(Line(service, port, snapshot, plan, node, [.. frontends[$"{service.Name}:{port.Port}/{port.Protocol.ToString().ToUpperInvariant()}"]]));
+                reply.Services.Add(Line(service, port, snapshot, plan, node, [.. frontends[$"{service.Name}:{port.Port}/{port.Protocol.ToString().ToUpperInvariant()}"]], connections));
         return reply;
     }
 
     private static Service Line(
-        Model.Service service, ServicePort port, MeshSnapshot snapshot, MeshPlan plan, NodeFacts node, KeyValuePair<FrontendKey, FrontendEntry>[] frontends)
+        Model.Service service, ServicePort port, MeshSnapshot snapshot, MeshPlan plan, NodeFacts node, KeyValuePair<FrontendKey, FrontendEntry>[] frontends,
+        IReadOnlyDictionary<(IpAddr, ushort, byte), int> connections)
     {
         var line = new Service
         {
@@ -44,7 +47,7 @@ internal static class ServiceMapping
         line.Frontends.AddRange(frontends.OrderBy(f => Kind(plan, f.Key)).ThenBy(f => f.Key.Addr.ToIpAddr()).Select(f => Frontend(plan, f.Key, f.Value)));
 
         var chosen = frontends.Where(f => Kind(plan, f.Key) == FrontendKind.ClusterIp).SelectMany(f => Backends(plan, f.Value.Inside)).ToHashSet();
-        line.Endpoints.AddRange(port.Backends.Select(b => Endpoint(b, node, chosen.Contains((b.Address, b.Port)))));
+        line.Endpoints.AddRange(port.Backends.Select(b => Endpoint(b, node, chosen.Contains((b.Address, b.Port)), connections.GetValueOrDefault((b.Address, b.Port, (byte)port.Protocol)))));
         line.Backends.AddRange(line.Endpoints.Where(e => e.Chosen).Select(e => e.Address));
         return line;
     }
@@ -67,7 +70,7 @@ internal static class ServiceMapping
         SourceRanges = ((FrontendFlag)entry.Flags).HasFlag(FrontendFlag.Ranges) ? plan.Names.SourceRanges.GetValueOrDefault(entry.Ranges, "") : "",
     };
 
-    private static Backend Endpoint(Model.Backend backend, NodeFacts node, bool chosen) => new()
+    private static Backend Endpoint(Model.Backend backend, NodeFacts node, bool chosen, int connections) => new()
     {
         Address = Socket(backend.Address, backend.Port),
         Node = backend.NodeName,
@@ -75,6 +78,7 @@ internal static class ServiceMapping
         State = !backend.NotReady ? "ready" : backend is { Terminating: true, NotServing: false } ? "terminating" : "not ready",
         Local = backend.NodeName.Length > 0 && backend.NodeName == node.NodeName,
         Chosen = chosen,
+        Connections = (uint)connections,
     };
 
     private static IEnumerable<(IpAddr Address, ushort Port)> Backends(MeshPlan plan, Group group) => Enumerable.Range(0, (int)group.Slots)

@@ -38,7 +38,7 @@ internal static class ServiceTable
 
     private static string Text(Backend b)
     {
-        var notes = new[] { b.State == "ready" ? "" : b.State, b.Local ? "here" : "", b.Zone, b.Chosen || b.State != "ready" ? "" : "not chosen" }.Where(n => n.Length > 0);
+        var notes = new[] { b.State == "ready" ? "" : b.State, b.Local ? "here" : "", b.Zone, b.Chosen || b.State != "ready" ? "" : "not chosen", b.Connections == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{b.Connections} open") }.Where(n => n.Length > 0);
         return string.Join(" ", [b.Address, .. notes.Select(n => $"[{n}]")]);
     }
 }

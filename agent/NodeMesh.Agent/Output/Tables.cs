@@ -45,9 +45,9 @@ internal static class Tables
 
     public static string Connections(ConnectionsReply reply)
     {
-        var table = new TableText("PROTOCOL", "STATE", "SOURCE", "DESTINATION", "POD", "OPENED BY", "WAY", "EXPIRES IN");
+        var table = new TableText("PROTOCOL", "STATE", "SOURCE", "DESTINATION", "POD", "OPENED BY", "WAY", "BACKEND", "EXPIRES IN");
         foreach (var c in reply.Connections)
-            table.Row(c.Protocol, c.State, Socket(c.Source, c.SourcePort), Socket(c.Destination, c.DestinationPort), c.Pod, c.OpenedBy, c.Way, $"{Number(c.ExpiresInMs / 1000)} s");
+            table.Row(c.Protocol, c.State, Socket(c.Source, c.SourcePort), Socket(c.Destination, c.DestinationPort), c.Pod, c.OpenedBy, c.Way, c.Backend, $"{Number(c.ExpiresInMs / 1000)} s");
         return reply.Cut ? $"{table}\nThere are more; see --most.\n" : table.ToString();
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NodeMesh.Datapath.Load;
 using NodeMesh.Datapath.Tables;
+using NodeMesh.Model;
 using NodeMesh.Native.Bpf;
 using NodeMesh.Plan.Abi;
 
@@ -10,10 +11,12 @@ namespace NodeMesh.Datapath.Tracking;
 public sealed class ConnectionTables : IDisposable
 {
     private readonly BpfMap<CtKey, CtEntry>[] _tables;
+    private readonly BpfMap<NatKey, NatEntry>[] _translations;
 
     internal ConnectionTables(LoadedObjects objects)
     {
         _tables = [objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp), objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny)];
+        _translations = [objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp), objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny)];
     }
 
     /// <summary>The clock of <see cref="CtEntry.ExpiresNs"/>: CLOCK_MONOTONIC, nanoseconds.</summary>
@@ -24,7 +27,7 @@ public sealed class ConnectionTables : IDisposable
     public IReadOnlyList<TrackedConnection> List(ConnectionFilter filter, int most)
     {
         var found = new List<TrackedConnection>();
-        foreach (var (_, _, connection) in Matching(filter))
+        foreach (var connection in Matching(filter).Select(r => r.Connection).Concat(Translated(filter).Select(r => r.Connection)))
         {
             if (found.Count == most)
                 break;
@@ -34,15 +37,31 @@ public sealed class ConnectionTables : IDisposable
         return found;
     }
 
+    /// <summary>How many connections that are not over lead to each address, port and protocol.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public IReadOnlyDictionary<(IpAddr Address, ushort Port, byte Protocol), int> ByDestination()
+    {
+        // Tracked at both ends of it, or at one end and by its translation, a connection is still one.
+        var tuples = new HashSet<(IpAddr, ushort, IpAddr Address, ushort Port, byte Protocol)>();
+        foreach (var (_, _, c) in Matching(new ConnectionFilter()).Where(r => r.Connection.State != ConnectionState.Closed))
+            tuples.Add((c.Source, c.SourcePort, c.Destination, c.DestinationPort, c.Protocol));
+        foreach (var (_, _, c) in Translated(new ConnectionFilter()).Where(r => r.Connection.State != ConnectionState.Closed))
+            tuples.Add((c.Translation!.Source, c.Translation.SourcePort, c.Translation.Backend, c.Translation.BackendPort, c.Protocol));
+        return tuples.GroupBy(t => (t.Address, t.Port, t.Protocol)).ToDictionary(g => g.Key, g => g.Count());
+    }
+
     /// <summary>
-    /// Forgets connections: their next packet is judged anew, as that of a connection which was running before the agent came. How many were forgotten.
+    /// Forgets connections: their next packet is judged anew, as that of a connection which was running before the agent came; a translated one ends, since
+    /// nobody knows its backend any more. How many were forgotten.
     /// </summary>
     /// <exception cref="BpfException">The kernel refused.</exception>
-    public int Flush(ConnectionFilter filter) => Matching(filter).Count(row => row.Table.Remove(row.Key));
+    public int Flush(ConnectionFilter filter) => Matching(filter).Count(row => row.Table.Remove(row.Key)) + Translated(filter).Count(row => row.Table.Remove(row.Key));
 
     public void Dispose()
     {
         foreach (var table in _tables)
+            table.Dispose();
+        foreach (var table in _translations)
             table.Dispose();
     }
 
@@ -63,6 +82,30 @@ public sealed class ConnectionTables : IDisposable
                 if (entry.ExpiresNs > now && Describe(key, entry, now) is var connection && filter.Matches(connection, entry.Answerer))
                     yield return (table, key, connection);
     }
+
+    private IEnumerable<(BpfMap<NatKey, NatEntry> Table, NatKey Key, TrackedConnection Connection)> Translated(ConnectionFilter filter)
+    {
+        var now = Now;
+        foreach (var table in _translations)
+            foreach (var (key, entry) in table.ReadAll())
+                if (entry.ExpiresNs > now && (entry.Flags & (byte)NatFlag.Reply) == 0 && Describe(key, entry, now) is var connection && filter.Matches(connection, 0))
+                    yield return (table, key, connection);
+    }
+
+    private static TrackedConnection Describe(in NatKey key, in NatEntry entry, ulong now) => new(
+        key.Ifindex,
+        key.Ifindex != 0,
+        key.Proto,
+        key.Saddr.ToIpAddr(),
+        key.SportBe.ToHost(),
+        key.Daddr.ToIpAddr(),
+        key.DportBe.ToHost(),
+        StateOf(entry.State),
+        false,
+        false,
+        false,
+        TimeSpan.FromMilliseconds((entry.ExpiresNs - now) / 1e6),
+        new Translation(entry.Saddr.ToIpAddr(), entry.SportBe.ToHost(), entry.Daddr.ToIpAddr(), entry.DportBe.ToHost()));
 
     private static TrackedConnection Describe(in CtKey key, in CtEntry entry, ulong now) => new(
         key.Ifindex != 0 ? key.Ifindex : entry.Opener,

@@ -25,9 +25,13 @@ public enum ConnectionState
 /// <param name="HandedOver">Its packets go to the proxy.</param>
 /// <param name="Local">Between two pods of this node, past its stack.</param>
 /// <param name="ExpiresIn">Without a packet.</param>
+/// <param name="Translation">What became of a service address on the packet path; then <paramref name="Ifindex"/> is 0 when it came in by a device of the node.</param>
 public sealed record TrackedConnection(
     uint Ifindex, bool PodOpened, byte Protocol, IpAddr Source, ushort SourcePort, IpAddr Destination, ushort DestinationPort,
-    ConnectionState State, bool ByProxy, bool HandedOver, bool Local, TimeSpan ExpiresIn);
+    ConnectionState State, bool ByProxy, bool HandedOver, bool Local, TimeSpan ExpiresIn, Translation? Translation = null);
+
+/// <param name="Source">Whom the backend sees.</param>
+public sealed record Translation(IpAddr Source, ushort SourcePort, IpAddr Backend, ushort BackendPort);
 
 /// <summary>Which connections are meant; what is null or 0 is not asked for.</summary>
 /// <param name="Ifindexes">Of pods at either end.</param>

@@ -110,4 +110,28 @@ internal sealed class TrackingTests
         Assert.That(tables.Flush(new ConnectionFilter(Port: 1)), Is.EqualTo(1));
         Assert.That(Ports(new ConnectionFilter()), Is.EqualTo(new[] { 2, 3 }));
     }
+
+    [Test]
+    public void Translated_connections_are_listed_with_their_backend_and_counted_once()
+    {
+        Track(7, 1);
+        Track(8, 1);
+        using var translations = _objects.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
+        var way = new NatKey { Saddr = Addr.From(IpAddr.Parse("192.0.2.9")), SportBe = Be16.FromHost(4000), Daddr = Addr.From(IpAddr.Parse("192.0.2.1")), DportBe = Be16.FromHost(30080), Proto = 6 };
+        var to = new NatEntry
+        {
+            ExpiresNs = ConnectionTables.Now + 60_000_000_000,
+            Saddr = Addr.From(IpAddr.Parse("10.0.0.1")),
+            SportBe = Be16.FromHost(1),
+            Daddr = Addr.From(IpAddr.Parse("10.0.0.2")),
+            DportBe = Be16.FromHost(80),
+        };
+        translations.Set(way, to);
+        translations.Set(way with { Proto = 6, SportBe = Be16.FromHost(80) }, to with { Flags = (byte)NatFlag.Reply });
+        using var tables = new ConnectionTables(_objects);
+        var found = tables.List(new ConnectionFilter(Port: 30080), 100).Single();
+        Assert.That(found.Translation, Is.EqualTo(new Translation(IpAddr.Parse("10.0.0.1"), 1, IpAddr.Parse("10.0.0.2"), 80)));
+        Assert.That(tables.ByDestination()[(IpAddr.Parse("10.0.0.2"), 80, 6)], Is.EqualTo(1));
+        Assert.That(tables.Flush(new ConnectionFilter(Port: 30080)), Is.EqualTo(1));
+    }
 }

@@ -22,6 +22,8 @@ public class ApiMappingTests
         _plan = MeshCompiler.Compile(_snapshot, new NodeFacts("n1", [], []));
     }
 
+    private static readonly Dictionary<(IpAddr, ushort, byte), int> s_connections = [];
+
     private static ReconcileReport Report(params EndpointStatus[] endpoints) => new(1, 0, 0, 0, 0, 0, 0, TimeSpan.Zero, [], [], [.. endpoints], []);
 
     [Test]
@@ -46,9 +48,19 @@ public class ApiMappingTests
     [Test]
     public void A_service_with_a_route_is_the_proxys_and_one_without_the_kernels()
     {
-        var services = ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], [])).Services.ToDictionary(s => s.Name);
+        var services = ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], []), s_connections).Services.ToDictionary(s => s.Name);
         Assert.That((services["web"].HandledBy, services["web"].Routes.Single()), Is.EqualTo(("proxy", "shop/split")));
         Assert.That(services["web-v1"].HandledBy, Is.EqualTo("kernel"));
+    }
+
+    [Test]
+    public void A_backend_shows_how_many_connections_lead_to_it()
+    {
+        var backend = _snapshot.Services.Single(s => s.Name.Name == "web-v1").Ports[0].Backends[0];
+        var open = new Dictionary<(IpAddr, ushort, byte), int> { [(backend.Address, backend.Port, 6)] = 3, [(backend.Address, backend.Port, 17)] = 9 };
+        var reply = ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], []), open);
+        Assert.That(reply.Services.Single(s => s.Name == "web-v1").Endpoints[0].Connections, Is.EqualTo(3));
+        Assert.That(ServiceTable.Of(reply), Does.Contain("3 open"));
     }
 
     [Test]
@@ -63,7 +75,7 @@ public class ApiMappingTests
     [Test]
     public void Json_has_the_fields_of_the_api_and_no_others()
     {
-        var json = JsonText.Of(ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], [])), JsonText.Default.ServicesReply);
+        var json = JsonText.Of(ServiceMapping.Services(_snapshot, _plan, new NodeFacts("n1", [], []), s_connections), JsonText.Default.ServicesReply);
         Assert.That(json, Does.Contain("\"handledBy\": \"proxy\"").And.Not.Contain("escriptor").And.Not.Contain("arser"));
     }
 
