@@ -48,9 +48,10 @@ internal sealed class ServiceEdit(ServiceTables old)
         foreach (var frontend in fragment.Wanted)
         {
             ImmutableArray<Claimant> rivals = _claims.TryGetValue(frontend.Key, out var others) ? others : [];
-            foreach (var rival in rivals)
-                _touched.Add(rival.Source);
-            _claims.Set(frontend.Key, rivals.Length == 0 ? [fragment.Claimant] : [.. rivals.Append(fragment.Claimant).Order()]);
+            var place = ~rivals.BinarySearch(fragment.Claimant);
+            if (place == 0)
+                Touch(rivals);
+            _claims.Set(frontend.Key, rivals.Insert(place, fragment.Claimant));
         }
     }
 
@@ -59,14 +60,22 @@ internal sealed class ServiceEdit(ServiceTables old)
         foreach (var frontend in fragment.Wanted)
         {
             _claims.TryGetValue(frontend.Key, out var all);
-            ImmutableArray<Claimant> rivals = all.Length == 1 ? [] : [.. all.Where(c => c.Source != fragment.Key)];
-            foreach (var rival in rivals)
-                _touched.Add(rival.Source);
+            var place = all.BinarySearch(fragment.Claimant);
+            var rivals = all.RemoveAt(place);
+            if (place == 0)
+                Touch(rivals);
             if (rivals.Length == 0)
                 _claims.Remove(frontend.Key);
             else
                 _claims.Set(frontend.Key, rivals);
         }
+    }
+
+    /// <summary>Who has a frontend is a matter for all who want it; who else wants it is not.</summary>
+    private void Touch(ImmutableArray<Claimant> rivals)
+    {
+        foreach (var rival in rivals)
+            _touched.Add(rival.Source);
     }
 
     private void Judge(SourceKey key, ServiceTables tables)

@@ -20,15 +20,46 @@ internal sealed class Gathered
     private readonly Findings<string> _problems = new();
 
     /// <summary>One origin's version of an object; those of one object are chained, the one to use first.</summary>
-    private sealed record Candidate(string Origin, Slot Slot, Candidate? Next)
+    private sealed class Candidate(string origin, Slot slot)
     {
+        public Slot Slot => slot;
+
+        public Candidate? Next { get; private set; }
+
+        /// <returns>The first of the chain now.</returns>
+        public static Candidate Add(Candidate? first, Candidate one)
+        {
+            if (first is null || one.IsBefore(first))
+            {
+                one.Next = first;
+                return one;
+            }
+
+            var at = first;
+            while (at.Next is { } next && !one.IsBefore(next))
+                at = next;
+            (one.Next, at.Next) = (at.Next, one);
+            return first;
+        }
+
+        /// <returns>The first of the chain now; null when none is left.</returns>
+        public static Candidate? Remove(Candidate first, string origin)
+        {
+            if (first.IsOf(origin))
+                return first.Next;
+            var at = first;
+            while (at.Next is { } next && !next.IsOf(origin))
+                at = next;
+            at.Next = at.Next?.Next;
+            return first;
+        }
+
+        private bool IsOf(string other) => origin == other;
+
         /// <summary>An object that is only kept gives way to one that is written somewhere; else the first path wins.</summary>
-        private bool IsBefore(Candidate other) =>
-            Slot.IsKept != other.Slot.IsKept ? other.Slot.IsKept : string.CompareOrdinal(Origin, other.Origin) < 0;
+        private bool IsBefore(Candidate other) => slot.IsKept != other.Slot.IsKept ? other.Slot.IsKept : string.CompareOrdinal(origin, other.Origin) < 0;
 
-        public Candidate With(Candidate one) => one.IsBefore(this) ? one with { Next = this } : this with { Next = Next is null ? one with { Next = null } : Next.With(one) };
-
-        public Candidate? Without(string origin) => Origin == origin ? Next : this with { Next = Next?.Without(origin) };
+        private string Origin => origin;
     }
 
     /// <summary>What changed since the last <see cref="Settle()"/> was asked for, by kind.</summary>
@@ -53,7 +84,7 @@ internal sealed class Gathered
         {
             if (after.TryGetValue(key, out var kept) && ReferenceEquals(kept, slot))
                 continue;
-            if (_candidates[key].Without(origin) is { } others)
+            if (Candidate.Remove(_candidates[key], origin) is { } others)
                 _candidates[key] = others;
             else
                 _candidates.Remove(key);
@@ -64,8 +95,7 @@ internal sealed class Gathered
         {
             if (before.TryGetValue(key, out var had) && ReferenceEquals(had, slot))
                 continue;
-            var one = new Candidate(origin, slot, null);
-            _candidates[key] = _candidates.TryGetValue(key, out var others) ? others.With(one) : one;
+            _candidates[key] = Candidate.Add(_candidates.GetValueOrDefault(key), new Candidate(origin, slot));
             _touched.Add(key);
         }
     }
