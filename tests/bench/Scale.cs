@@ -18,6 +18,8 @@ internal static partial class Scale
         var started = DateTime.UtcNow;
         using var agent = box.StartAgent("--log-level", "info");
         Eventually.True(() => agent.HasExited || box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 200, $"the agent is ready; its log:\n{Tail(agent)}", TimeSpan.FromSeconds(180));
+        if (agent.HasExited)
+            throw new InvalidOperationException($"the agent ended with {agent.ExitCode}:\n{Tail(agent)}");
         var ready = DateTime.UtcNow - started;
         var compile = Milliseconds(Compiled(), agent.Log).Max();
         var apply = Milliseconds(InKernel(), agent.Log).Max();
