@@ -420,6 +420,7 @@ public enum CtFlag : uint
     FinReply = 4,
     Rst = 8,
     HandedOver = 16,
+    Translated = 32,
 }
 
 /// <summary>enum nm_ct_origin.</summary>
@@ -637,7 +638,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "5939e40a14bde224";
+    public const string Value = "d4ef5ad6e8105f99";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>

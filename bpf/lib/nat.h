@@ -20,7 +20,9 @@ struct nm_nat_room {
 	struct nm_packet p;
 	struct nm_nat_key key;
 	struct nm_nat_entry to;
+	struct nm_nat_entry back; /* of the row that is claimed with r->to */
 	struct bpf_fib_lookup way;
+	__u32 reason;	 /* to drop the packet */
 	__u8 quote[128]; /* of the packet that an ICMP error is about */
 };
 
@@ -198,7 +200,6 @@ __attribute__((noinline)) int nm_nat_follow(struct nm_nat_room *r)
  */
 __attribute__((noinline)) int nm_nat_claim(struct nm_nat_room *r)
 {
-	struct nm_nat_entry back = {};
 	const struct nm_nat_entry *row;
 	struct nm_nat_key other;
 
@@ -209,17 +210,18 @@ __attribute__((noinline)) int nm_nat_claim(struct nm_nat_room *r)
 	if (row && row->expires_ns > r->now_ns)
 		return 0;
 
-	r->to.expires_ns = back.expires_ns = r->now_ns + nm_ct_lifetime_ns(r->key.proto, r->to.state);
-	back.saddr = r->key.daddr;
-	back.daddr = r->key.saddr;
-	back.sport_be = r->key.dport_be;
-	back.dport_be = r->key.sport_be;
-	back.backend = r->to.backend;
-	back.flags = r->to.flags | NM_NAT_REPLY;
-	back.state = r->to.state;
-	back.other_direction = r->key.direction;
+	__builtin_memset(&r->back, 0, sizeof(r->back));
+	r->to.expires_ns = r->back.expires_ns = r->now_ns + nm_ct_lifetime_ns(r->key.proto, r->to.state);
+	r->back.saddr = r->key.daddr;
+	r->back.daddr = r->key.saddr;
+	r->back.sport_be = r->key.dport_be;
+	r->back.dport_be = r->key.sport_be;
+	r->back.backend = r->to.backend;
+	r->back.flags = r->to.flags | NM_NAT_REPLY;
+	r->back.state = r->to.state;
+	r->back.other_direction = r->key.direction;
 	/* Another CPU may have come first. */
-	if (nm_nat_row_write(&other, &back, row ? BPF_ANY : BPF_NOEXIST))
+	if (nm_nat_row_write(&other, &r->back, row ? BPF_ANY : BPF_NOEXIST))
 		return 0;
 	row = nm_nat_row(&r->key);
 	if (row && row->expires_ns > r->now_ns) {

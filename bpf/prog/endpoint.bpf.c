@@ -7,6 +7,7 @@
 #include "local.h"
 #include "parse.h"
 #include "socket.h"
+#include "vip.h"
 #include "lib/conntrack.h"
 #include "lib/fragment.h"
 #include "lib/policy.h"
@@ -15,12 +16,21 @@
 struct nm_gate {
 	struct nm_packet p;
 	struct nm_ct_key key;
-	const struct nm_endpoint_entry *ep;
+	struct nm_endpoint_entry ep;
 	__u64 now_ns;
 	__u32 ifindex;
 	__u32 epoch;
-	__u32 next; /* the pod of this node that the packet goes straight to; 0: by the stack */
+	__u32 next;	    /* the pod of this node that the packet goes straight to; 0: by the stack */
+	nm_bool translated; /* the pod asked for a service address */
 };
+
+/* One per CPU, since hooks do not interrupt one another: the stack has no room for it beside those who are called. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct nm_gate);
+	__uint(max_entries, 1);
+} nm_gates SEC(".maps");
 
 /* A packet of a tracked connection that newer policy judged: keeps the entry, or deletes it and says why. */
 nm_inline __u32 nm_gate_rejudged(struct nm_gate *g, struct nm_ct_entry *entry, __u32 reason)
@@ -39,7 +49,7 @@ nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
 	struct nm_tuple opener;
 
 	nm_tuple_reverse(&opener, &g->p.t);
-	return nm_ingress_decide(g->ep, nm_identity_of(&opener.saddr).identity, &opener, proxied);
+	return nm_ingress_decide(&g->ep, nm_identity_of(&opener.saddr).identity, &opener, proxied);
 }
 
 /* Judged under an older policy than the one in force. */
@@ -112,9 +122,9 @@ nm_inline __u32 nm_open_local(struct nm_gate *g, __u8 flags)
 		return NM_REASON_COUNT;
 	to = nm_endpoint_find(other);
 	/* Past the stack nobody else looks whether the source is the pod's own. */
-	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(g->ep, to) ||
+	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(&g->ep, to) ||
 		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
-		nm_ingress_decide(to, g->ep->identity, &g->p.t, 0) != NM_REASON_FORWARDED)
+		nm_ingress_decide(to, g->ep.identity, &g->p.t, 0) != NM_REASON_FORWARDED)
 		return NM_REASON_COUNT;
 	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
 	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
@@ -137,7 +147,7 @@ nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, stru
 		return NM_REASON_WRONG_ORIGIN;
 	if (nm_gate_is_stale(g, entry)) {
 		reason = reply ? nm_judge_opener(g, entry->origin == NM_CT_ORIGIN_PROXY)
-			       : nm_egress_decide(g->ep, g->ifindex, &g->p.t);
+			       : nm_egress_decide(&g->ep, g->ifindex, &g->p.t);
 		reason = nm_gate_rejudged(g, entry, reason);
 		if (!nm_reason_passes(reason))
 			return reason;
@@ -175,7 +185,7 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 		if (reason != NM_REASON_COUNT)
 			return reason;
 	}
-	reason = nm_egress_decide(g->ep, g->ifindex, &g->p.t);
+	reason = nm_egress_decide(&g->ep, g->ifindex, &g->p.t);
 	if (reason == NM_REASON_TO_NODE)
 		return NM_REASON_FORWARDED;
 	/* Open already, with the proxy: its entry was evicted, and what policy wants now is no longer the question. */
@@ -184,7 +194,7 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 	/* Who opened what is already running cannot be told: so either may have, and both must be allowed. */
 	if (tcp && !syn && reason == NM_REASON_FORWARDED)
 		reason = nm_judge_opener(g, 0);
-	if (nm_config.local_redirect && (!tcp || syn) && reason == NM_REASON_FORWARDED) {
+	if (nm_config.local_redirect && !g->translated && (!tcp || syn) && reason == NM_REASON_FORWARDED) {
 		local = nm_open_local(g, flags);
 		if (local != NM_REASON_COUNT)
 			return local;
@@ -204,16 +214,18 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 /* Common beginning: what needs no connection. NM_REASON_COUNT: go on. */
 nm_inline __u32 nm_gate_enter(struct nm_gate *g, __u8 direction)
 {
-	g->ep = nm_endpoint_find(g->ifindex);
-	if (!g->ep)
+	const struct nm_endpoint_entry *ep = nm_endpoint_find(g->ifindex);
+
+	if (!ep)
 		return NM_REASON_NO_POLICY;
 	if (g->p.kind == NM_PACKET_NOT_IP)
-		return g->ep->set ? NM_REASON_UNSUPPORTED_PROTOCOL : NM_REASON_FORWARDED;
+		return ep->set ? NM_REASON_UNSUPPORTED_PROTOCOL : NM_REASON_FORWARDED;
 	if (g->p.fragment == NM_FRAGMENT_LATER)
 		return nm_fragment_decide(g->ifindex, direction, &g->p);
 	g->now_ns = nm_now_ns();
 	/* Before any row of policy is read: what is judged by newer rows under an older number is judged once more. */
 	g->epoch = nm_epoch_now();
+	g->ep = *ep;
 	return NM_REASON_COUNT;
 }
 
@@ -267,9 +279,9 @@ nm_inline __u32 nm_track_to_pod(
 			struct nm_tuple opener;
 
 			nm_tuple_reverse(&opener, &g->p.t);
-			reason = nm_egress_decide(g->ep, g->ifindex, &opener);
+			reason = nm_egress_decide(&g->ep, g->ifindex, &opener);
 		} else {
-			reason = nm_ingress_decide(g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+			reason = nm_ingress_decide(&g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
 		}
 		reason = nm_gate_rejudged(g, entry, reason);
 		if (!nm_reason_passes(reason))
@@ -281,25 +293,28 @@ nm_inline __u32 nm_track_to_pod(
 
 nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool proxied)
 {
+	__u8 flags = nm_ct_flags_from(&g->p, 0);
 	__u32 reason, opened;
 
 	if (skb->ingress_ifindex == g->ifindex)
 		return NM_REASON_FORWARDED;
-	reason = nm_ingress_decide(g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+	reason = nm_ingress_decide(&g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
 	/* As in nm_open_from_pod: a connection that the pod opened, and may not have any more, must not come back as
 	 * the peer's. */
 	if (g->p.t.proto == IPPROTO_TCP && !nm_packet_is_syn(&g->p) && !proxied && nm_reason_passes(reason)) {
 		struct nm_tuple opener;
 
 		nm_tuple_reverse(&opener, &g->p.t);
-		opened = nm_egress_decide(g->ep, g->ifindex, &opener);
+		opened = nm_egress_decide(&g->ep, g->ifindex, &opener);
 		if (!nm_reason_passes(opened) && opened != NM_REASON_TO_NODE)
 			return opened;
 	}
 	if (nm_reason_passes(reason)) {
 		nm_ct_key_from(&g->key, g->ifindex, NM_INGRESS, &g->p.t);
-		if (!nm_ct_create(&g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT,
-			    nm_ct_flags_from(&g->p, 0), g->epoch, g->now_ns))
+		if (nm_vip_is_translated(&g->p))
+			flags |= NM_CT_TRANSLATED;
+		if (!nm_ct_create(
+			    &g->key, proxied ? NM_CT_ORIGIN_PROXY : NM_CT_ORIGIN_DIRECT, flags, g->epoch, g->now_ns))
 			return NM_REASON_CONNECTION_SHARE;
 	}
 	return reason;
@@ -356,11 +371,16 @@ nm_inline __u32 nm_to_pod(struct __sk_buff *skb, struct nm_gate *g)
 	return nm_open_to_pod(skb, g, proxied);
 }
 
-nm_inline __u32 nm_gate_parse(struct __sk_buff *skb, struct nm_gate *g)
+nm_inline struct nm_gate *nm_gate_get(struct __sk_buff *skb)
 {
+	__u32 zero = 0;
+	struct nm_gate *g = bpf_map_lookup_elem(&nm_gates, &zero);
+
+	if (!g)
+		return NULL;
 	__builtin_memset(g, 0, sizeof(*g));
 	g->ifindex = skb->ifindex;
-	return nm_parse(skb, &g->p);
+	return g;
 }
 
 nm_inline int nm_gate_leave(struct __sk_buff *skb, struct nm_gate *g, __u8 direction, __u32 reason)
@@ -371,29 +391,81 @@ nm_inline int nm_gate_leave(struct __sk_buff *skb, struct nm_gate *g, __u8 direc
 	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
 }
 
+/* The pod's packet went to a service address: its answers must become the service's, so no short way for them. */
+nm_inline void nm_gate_note_translated(const struct nm_gate *g)
+{
+	struct nm_ct_entry *entry = nm_ct_row(&g->key);
+
+	if (entry && !(entry->flags & NM_CT_TRANSLATED))
+		entry->flags |= NM_CT_TRANSLATED;
+}
+
+/* The pod reaches itself by a service, or is told that it reaches nobody: policy has no say in either. */
+nm_inline int nm_gate_turn(struct __sk_buff *skb, const struct nm_gate *g, const struct nm_nat_room *r, int vip)
+{
+	nm_count(g->ifindex, vip == NM_VIP_PEER ? nm_nat_passed(r) : r->reason, NM_EGRESS, skb->len);
+	return vip == NM_VIP_DROP ? NM_TCX_DROP : nm_vip_into_pod(skb);
+}
+
 /* The long way, apart from the short one for the sake of the stack: 512 bytes for all that call one another. */
 static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
 {
-	struct nm_gate g;
-	__u32 reason = nm_gate_parse(skb, &g);
-	int action;
+	struct nm_nat_room *r = nm_nat_room_enter();
+	struct nm_gate *g = nm_gate_get(skb);
+	int action, vip;
+	__u32 reason;
 
-	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
-		reason = nm_from_pod(skb, &g);
-	action = nm_gate_leave(skb, &g, NM_EGRESS, reason);
-	if (action != NM_TCX_NEXT || !g.next || g.p.fragment != NM_FRAGMENT_NONE)
+	if (!r || !g)
+		return NM_TCX_DROP;
+	reason = nm_parse(skb, &g->p);
+	if (reason != NM_REASON_FORWARDED || g->p.kind == NM_PACKET_LINK)
+		return nm_gate_leave(skb, g, NM_EGRESS, reason);
+	r->p = g->p;
+	vip = nm_vip_from_pod(skb, r, g->ifindex);
+	if (vip > NM_VIP_DONE)
+		return nm_gate_turn(skb, g, r, vip);
+	if (vip == NM_VIP_DONE) {
+		g->p = r->p;
+		g->translated = 1;
+	}
+
+	reason = nm_from_pod(skb, g);
+	if (g->translated && nm_reason_passes(reason))
+		nm_gate_note_translated(g);
+	vip = NM_VIP_NONE;
+	if (reason == NM_REASON_REPLY && !g->next) {
+		r->p = g->p;
+		vip = nm_vip_answer(skb, r);
+	}
+	if (vip > NM_VIP_LEAVES)
+		return nm_gate_turn(skb, g, r, vip);
+	action = nm_gate_leave(skb, g, NM_EGRESS, reason);
+	if (vip == NM_VIP_LEAVES)
+		return nm_depart(r);
+	if (action != NM_TCX_NEXT || !g->next || g->p.fragment != NM_FRAGMENT_NONE)
 		return action;
-	return nm_local_send(skb, g.next, reason);
+	return nm_local_send(skb, g->next, reason);
 }
 
 static __attribute__((noinline)) int nm_gate_to_pod(struct __sk_buff *skb)
 {
-	struct nm_gate g;
-	__u32 reason = nm_gate_parse(skb, &g);
+	struct nm_nat_room *r = nm_nat_room_enter();
+	struct nm_gate *g = nm_gate_get(skb);
+	__u32 reason;
 
-	if (reason == NM_REASON_FORWARDED && g.p.kind != NM_PACKET_LINK)
-		reason = nm_to_pod(skb, &g);
-	return nm_gate_leave(skb, &g, NM_INGRESS, reason);
+	if (!r || !g)
+		return NM_TCX_DROP;
+	reason = nm_parse(skb, &g->p);
+	if (reason == NM_REASON_FORWARDED && g->p.kind != NM_PACKET_LINK) {
+		reason = nm_to_pod(skb, g);
+		/* Answers that policy tracks, and those of the node's own processes, which it does not. */
+		if (reason == NM_REASON_REPLY || (reason == NM_REASON_FORWARDED && skb->ingress_ifindex == 0)) {
+			r->p = g->p;
+			if (nm_vip_to_pod(skb, r, g->ifindex) == NM_VIP_DROP)
+				reason = NM_REASON_HELPER_FAILED;
+		}
+	}
+	return nm_gate_leave(skb, g, NM_INGRESS, reason);
 }
 
 SEC("tc")

@@ -127,6 +127,8 @@ nm_inline __u32 nm_fast_decide(
 	/* Toward the pod the reply is its own connection's, so the key's direction tells which way the packet goes. */
 	nm_bool from_pod = (key->direction == NM_EGRESS) != reply;
 
+	if (entry->flags & NM_CT_TRANSLATED)
+		return NM_FAST_NO;
 	if (from_pod) {
 		if (reply ? proxied : handed_over)
 			return reply && handed_over ? NM_FAST_NO : nm_fast_deliver(skb, key, reply);

@@ -103,13 +103,11 @@ nm_inline int nm_node_drop(struct __sk_buff *skb, __u32 reason)
 	return NM_TCX_DROP;
 }
 
-/* Who waits for an answer gets one, from where it came by; what policy keeps off, and errors, get none. */
+/* Who is told, by where it came from. */
 nm_inline int nm_node_refuse(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
 {
 	nm_count(0, reason, NM_INGRESS, skb->len);
-	if (reason != NM_REASON_NO_BACKEND && reason != NM_REASON_TOO_BIG && reason != NM_REASON_HOP_LIMIT)
-		return NM_TCX_DROP;
-	return nm_tell(skb, r, reason) ? bpf_redirect(skb->ifindex, 0) : NM_TCX_DROP;
+	return nm_nat_tell(skb, r, reason) ? bpf_redirect(skb->ifindex, 0) : NM_TCX_DROP;
 }
 
 /* The packet goes on as r->to: to a process of this node by its stack, to a pod or another node past it. */
@@ -117,19 +115,14 @@ nm_inline int nm_node_forward(struct __sk_buff *skb, struct nm_nat_room *r)
 {
 	nm_bool answer = (r->to.flags & NM_NAT_REPLY) != 0, here = !answer && (r->to.flags & NM_NAT_NODE);
 	__u32 reason = NM_REASON_FORWARDED;
-	int hop = 1, action;
+	int action;
 
-	if (!here) {
-		reason = nm_way(skb, r, 0);
-		if (reason == NM_REASON_FORWARDED)
-			hop = nm_hop(skb, &r->p);
-		if (hop == 0)
-			reason = NM_REASON_HOP_LIMIT;
-	}
+	if (!here)
+		reason = nm_nat_prepare(skb, r);
+	else if (nm_nat_apply(skb, r))
+		reason = NM_REASON_HELPER_FAILED;
 	if (reason != NM_REASON_FORWARDED)
 		return nm_node_refuse(skb, r, reason);
-	if (hop < 0 || nm_nat_apply(skb, r))
-		return nm_node_drop(skb, NM_REASON_HELPER_FAILED);
 
 	if (!answer && (r->to.flags & NM_NAT_POD)) {
 		action = nm_node_hand_over(skb, r, nm_pod_ifindex(&r->to.daddr));

@@ -99,6 +99,39 @@ nm_inline void nm_nat_place_inside(struct nm_nat_room *r)
 }
 
 /*
+ * What was tracked under these very addresses without a translation has one now: of a pod's own connection the entry
+ * for both ends goes, past which packets would come to it as they are; that of an inbound one is marked.
+ */
+__attribute__((noinline)) int nm_nat_flag_older(struct nm_nat_room *r)
+{
+	struct nm_ct_entry *entry;
+	struct nm_ct_key key = {};
+
+	if (!r)
+		return 0;
+	key.saddr = r->to.saddr;
+	key.daddr = r->to.daddr;
+	key.sport_be = r->to.sport_be;
+	key.dport_be = r->to.dport_be;
+	key.proto = r->key.proto;
+	key.direction = NM_EGRESS;
+	if (r->key.ifindex != 0) {
+		entry = nm_ct_row(&key);
+		if (entry)
+			nm_ct_remove(&key, entry);
+		return 0;
+	}
+	if (!(r->to.flags & NM_NAT_POD))
+		return 0;
+	key.ifindex = nm_pod_ifindex(&r->to.daddr);
+	key.direction = NM_INGRESS;
+	entry = nm_ct_row(&key);
+	if (entry)
+		entry->flags |= NM_CT_TRANSLATED;
+	return 0;
+}
+
+/*
  * r->p, found by r->key in no row: TRANSLATED when it goes to a service and r->to says where now; COUNT when it is
  * none of ours; else the reason to drop.
  */
@@ -148,7 +181,10 @@ __attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_r
 	} else {
 		nm_nat_place_inside(r);
 	}
-	return nm_nat_claim_port(skb, r) ? NM_REASON_TRANSLATED : NM_REASON_NO_PORT;
+	if (!nm_nat_claim_port(skb, r))
+		return NM_REASON_NO_PORT;
+	nm_nat_flag_older(r);
+	return NM_REASON_TRANSLATED;
 }
 
 /* Writes r->to into the packet, and into r->p: 0, or -1. */
@@ -173,6 +209,33 @@ nm_inline int nm_nat_apply(struct __sk_buff *skb, struct nm_nat_room *r)
 	r->p.t.sport_be = r->to.sport_be;
 	r->p.t.dport_be = r->to.dport_be;
 	return 0;
+}
+
+/*
+ * Makes r->p ready to leave as r->to by r->way: FORWARDED; or why it may not. The packet is still as it came, and its
+ * sender may be told, unless it is HELPER_FAILED.
+ */
+__attribute__((noinline)) int nm_nat_prepare(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	int reason, hop;
+
+	if (!r)
+		return NM_REASON_HELPER_FAILED;
+	reason = nm_way(skb, r, 0);
+	if (reason != NM_REASON_FORWARDED)
+		return reason;
+	hop = nm_hop(skb, &r->p);
+	if (hop == 0)
+		return NM_REASON_HOP_LIMIT;
+	return hop < 0 || nm_nat_apply(skb, r) ? NM_REASON_HELPER_FAILED : NM_REASON_FORWARDED;
+}
+
+/* Who waits for an answer gets one; what policy keeps off gets none. 1: the packet is it. */
+nm_inline nm_bool nm_nat_tell(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
+{
+	if (reason != NM_REASON_NO_BACKEND && reason != NM_REASON_TOO_BIG && reason != NM_REASON_HOP_LIMIT)
+		return 0;
+	return nm_tell(skb, r, reason);
 }
 
 /* What the packet is counted under: a service address that became a backend, or an answer. */

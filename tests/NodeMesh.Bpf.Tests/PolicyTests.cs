@@ -89,15 +89,6 @@ internal sealed class PolicyTests
         Assert.That(_gate.Out(Packet.Ethernet(0x88cc)).Reason, Is.EqualTo(Reason.UnsupportedProtocol));
 
     [Test]
-    public void A_service_address_on_the_packet_path_was_not_translated_and_is_refused()
-    {
-        _gate.Frontend("10.96.0.1", Packet.ProtoTcp, 80, 0);
-        _gate.Frontend("10.96.0.1", Packet.ProtoUdp, 53, 0);
-        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, "10.96.0.1", 80)).Reason, Is.EqualTo(Reason.NotTranslated));
-        Assert.That(_gate.Out(Packet.Udp(Gate.Pod, 4000, "10.96.0.1", 53)).Reason, Is.EqualTo(Reason.NotTranslated));
-    }
-
-    [Test]
     public void The_proxys_source_ports_are_closed_to_pods_toward_its_backends()
     {
         _gate.Identity(Gate.Peer, Gate.PeerIdentity, IdentityFlag.Backend);

@@ -68,6 +68,30 @@ internal sealed class ServiceGate : IDisposable
 
     internal void Sh(string command) => Box.Sh($"ip netns exec {_box.Host} {command}");
 
+    /// <summary>What the pod's policy lets out or in on one port of one peer; all else is closed from here on.</summary>
+    internal void Rule(Direction direction, string peer, byte proto, ushort port, Verdict verdict)
+    {
+        Set("nm_endpoint", new EndpointKey { Ifindex = PodIfindex }, new EndpointEntry { Identity = PodIdentity, Set = 1 });
+        foreach (var way in (Direction[])[Direction.Egress, Direction.Ingress])
+            Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Direction = (byte)way }, new VerdictEntry { Verdict = (uint)Verdict.DefaultDeny });
+        Identity(peer, 400);
+        Set("nm_class", new ClassKey { Set = 1, Identity = 400, Direction = (byte)direction }, new ClassEntry { Klass = 1 });
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Full, Set = 1, Klass = 1, Direction = (byte)direction, Proto = proto, PortBe = Be16.FromHost(port) }, new VerdictEntry { Verdict = (uint)verdict });
+    }
+
+    /// <summary>As if <see cref="NodePortTests"/>' side had translated: a client outside reached the pod by the service.</summary>
+    internal void Inbound(byte proto, string client, ushort port, string vip, ushort vipPort, string pod)
+    {
+        var map = proto == Packet.ProtoTcp ? Tcp : Any;
+        var until = ulong.MaxValue / 2;
+        map.Set(
+            new NatKey { Saddr = Gate.AddrOf(client), SportBe = Be16.FromHost(port), Daddr = Gate.AddrOf(vip), DportBe = Be16.FromHost(vipPort), Proto = proto, Direction = (byte)Direction.Ingress },
+            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(client), SportBe = Be16.FromHost(port), Daddr = Gate.AddrOf(pod), DportBe = Be16.FromHost(8080), Flags = (byte)NatFlag.Pod, OtherDirection = (byte)Direction.Egress });
+        map.Set(
+            new NatKey { Saddr = Gate.AddrOf(pod), SportBe = Be16.FromHost(8080), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Proto = proto, Direction = (byte)Direction.Egress },
+            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(vip), SportBe = Be16.FromHost(vipPort), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Flags = (byte)(NatFlag.Pod | NatFlag.Reply), OtherDirection = (byte)Direction.Ingress });
+    }
+
     internal void Identity(string address, uint identity) =>
         Set("nm_identity", new IdentityKey { PrefixBits = 128, Addr = Gate.AddrOf(address) }, new IdentityEntry { Identity = identity });
 

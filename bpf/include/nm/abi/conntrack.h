@@ -30,6 +30,7 @@ enum nm_ct_flag {
 	NM_CT_FIN_REPLY = 4,
 	NM_CT_RST = 8,
 	NM_CT_HANDED_OVER = 16, /* packets of this connection belong to the proxy */
+	NM_CT_TRANSLATED = 32,	/* addresses are changed on the way: nm_nat_tcp or nm_nat_any has them */
 };
 
 struct nm_ct_entry {
