@@ -52,6 +52,7 @@ public sealed class DatapathReconciler : IDisposable
     private readonly OwnedFd _lock;
     private readonly LoadedObjects _objects;
     private readonly KernelTables _tables;
+    private readonly DatagramCutter _cutter;
     private readonly CgroupAttacher _cgroup;
     private readonly NetlinkSocket _netlink;
     private readonly IInterfaceHooks _hooks;
@@ -68,6 +69,7 @@ public sealed class DatapathReconciler : IDisposable
         _cgroup = cgroup;
         _netlink = netlink;
         _tables = new KernelTables(objects);
+        _cutter = new DatagramCutter(objects);
         _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
         _resolver = new InterfaceResolver(options, netlink);
         _routes = new ProxyRoutes(options, netlink);
@@ -162,6 +164,7 @@ public sealed class DatapathReconciler : IDisposable
             if (tally is { Failures.Count: > 0, Removals: > 0 })
                 UpsertAgain(tally);
             RetireOtherGenerations(problems);
+            _cutter.Cut(_tables.TakeGoneBackends(), plan.Kernel.Endpoints, problems);
         }
 
         if (audit)

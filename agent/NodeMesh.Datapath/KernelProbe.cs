@@ -63,6 +63,7 @@ public static class KernelProbe
             features.Add(Helper("coarse clock", CoarseClock, "connections cannot be tracked"));
             features.Add(BatchedTries());
             features.Add(MarkRules());
+            features.Add(SocketEnd());
         }
 
         features.Add(new("ipv6", File.Exists("/proc/net/if_inet6"), false, "", "IPv6 pods and services", "do not boot with ipv6.disable=1"));
@@ -91,6 +92,21 @@ public static class KernelProbe
         catch (SyscallException e)
         {
             return new("mark rules", false, true, e.Message, "packets do not reach the proxy", "use a kernel built with CONFIG_IP_MULTIPLE_TABLES=y");
+        }
+    }
+
+    private static KernelFeature SocketEnd()
+    {
+        const string Lost = "UDP sockets that are connected to a backend are not told when it goes away";
+        const string Cure = "use a kernel built with CONFIG_INET_DIAG_DESTROY=y and CONFIG_INET_UDP_DIAG";
+        try
+        {
+            var ok = SocketDiag.CanDestroyUdp();
+            return new("socket end", ok, false, ok ? "by socket diagnosis" : "not built in", Lost, Cure);
+        }
+        catch (SyscallException e)
+        {
+            return new("socket end", false, false, e.Message, Lost, Cure);
         }
     }
 

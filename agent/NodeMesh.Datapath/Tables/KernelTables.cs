@@ -12,6 +12,7 @@ namespace NodeMesh.Datapath.Tables;
 internal sealed class KernelTables : IDisposable
 {
     private readonly List<IDisposable> _maps = [];
+    private readonly List<BackendEntry> _goneBackends = [];
     private readonly MirrorTable<IdentityKey, IdentityEntry> _identities;
     private readonly MirrorTable<BackendKey, BackendEntry> _backends;
     private readonly MirrorTable<SlotKey, SlotEntry> _slots;
@@ -30,7 +31,7 @@ internal sealed class KernelTables : IDisposable
         _maps.Add(epoch);
         _epoch = new PolicyEpoch(epoch);
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
-        _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { });
+        _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { }, _goneBackends.Add);
         _slots = Table<SlotKey, SlotEntry>(objects, MapCatalog.Slot, () => { });
         _members = Table<MemberKey, MemberEntry>(objects, MapCatalog.Member, () => { });
         _sourceRanges = Table<SourceRangeKey, SourceRangeEntry>(objects, MapCatalog.SourceRange, () => { });
@@ -128,6 +129,14 @@ internal sealed class KernelTables : IDisposable
         _identities.Remove(tally, (_, _) => _classes.Missing.Count > 0 || _verdicts.Missing.Count > 0);
     }
 
+    /// <summary>Backends that went away since this was last asked.</summary>
+    public IReadOnlyList<BackendEntry> TakeGoneBackends()
+    {
+        BackendEntry[] gone = [.. _goneBackends];
+        _goneBackends.Clear();
+        return gone;
+    }
+
     /// <summary>Ends the epoch that was begun, if one was.</summary>
     public void Finish()
     {
@@ -141,12 +150,12 @@ internal sealed class KernelTables : IDisposable
 
     public void Dispose() => _maps.ForEach(m => m.Dispose());
 
-    private MirrorTable<TKey, TValue> Table<TKey, TValue>(LoadedObjects objects, string name, Action beforeWrite)
+    private MirrorTable<TKey, TValue> Table<TKey, TValue>(LoadedObjects objects, string name, Action beforeWrite, Action<TValue>? afterRemove = null)
         where TKey : unmanaged, IEquatable<TKey>
         where TValue : unmanaged, IEquatable<TValue>
     {
         var map = objects.OpenMap<TKey, TValue>(name);
         _maps.Add(map);
-        return new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), beforeWrite);
+        return new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), beforeWrite, afterRemove);
     }
 }

@@ -12,7 +12,8 @@ public sealed record ReconcileFailure(string Map, string Operation, int Errno, i
 /// One kernel map, what is known to be in it (the mirror) and what should be. The kernel is written only where the two differ.
 /// </summary>
 /// <param name="beforeWrite">Called before each change of the kernel map.</param>
-internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, Action beforeWrite)
+/// <param name="afterRemove">Called with each row that went away.</param>
+internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, Action beforeWrite, Action<TValue>? afterRemove = null)
     where TKey : unmanaged, IEquatable<TKey>
     where TValue : unmanaged, IEquatable<TValue>
 {
@@ -99,7 +100,11 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
             var array = keys.ToArray();
             var gone = map.RemoveMany(array, out var errno);
             foreach (var key in array.AsSpan(0, gone))
-                Mirror.Remove(key);
+            {
+                if (Mirror.Remove(key, out var value))
+                    afterRemove?.Invoke(value);
+            }
+
             remaining.AddRange(array.AsSpan(gone));
             tally.Removals += gone;
             if (errno != 0)

@@ -7,13 +7,14 @@ namespace NodeMesh.Native.Netlink;
 /// <param name="payload">After the netlink header.</param>
 internal delegate void NetlinkHandler(ushort type, ReadOnlySpan<byte> payload);
 
-/// <summary>A route netlink socket of the network namespace in which it was opened. One thread at a time.</summary>
+/// <summary>A netlink socket, for routes unless said otherwise, of the network namespace in which it was opened. One thread at a time.</summary>
 public sealed unsafe class NetlinkSocket : IDisposable
 {
     private const int FamilyNetlink = 16;
     private const int RawCloseOnExec = 3 | Libc.O_CLOEXEC;
     private const int SolNetlink = 270;
     private const int GetStrictCheck = 12;
+    private const int Route = 0;
     private const ushort Error = 2;
     private const ushort Done = 3;
     private const ushort DumpInterrupted = 0x10;
@@ -25,10 +26,17 @@ public sealed unsafe class NetlinkSocket : IDisposable
 
     /// <exception cref="SyscallException">socket(2) failed.</exception>
     public NetlinkSocket()
+        : this(Route)
     {
-        var fd = Libc.Socket(FamilyNetlink, RawCloseOnExec, 0);
+    }
+
+    /// <param name="protocol">NETLINK_*.</param>
+    /// <exception cref="SyscallException">socket(2) failed.</exception>
+    internal NetlinkSocket(int protocol)
+    {
+        var fd = Libc.Socket(FamilyNetlink, RawCloseOnExec, protocol);
         if (fd < 0)
-            throw Libc.Failed("socket", "NETLINK_ROUTE");
+            throw Libc.Failed("socket", "AF_NETLINK");
         _socket = new OwnedFd(fd);
 
         // Lets dumps be narrowed by interface; kernels that lack it ignore the filter and we filter ourselves.
@@ -67,7 +75,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
         fixed (byte* start = message)
         {
             if (Libc.Send(_socket.Fd, start, (nuint)message.Length, 0) < 0)
-                throw Libc.Failed("send", "NETLINK_ROUTE");
+                throw Libc.Failed("send", "AF_NETLINK");
         }
 
         var interrupted = false;
@@ -78,7 +86,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
                 size = Libc.Receive(_socket.Fd, start, (nuint)_buffer.Length, 0);
             if (size < 0)
             {
-                var failure = Libc.Failed("recv", "NETLINK_ROUTE");
+                var failure = Libc.Failed("recv", "AF_NETLINK");
                 if (failure.Errno == Errno.EINTR)
                     continue;
                 throw failure;
@@ -88,7 +96,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
             {
                 var length = BinaryPrimitives.ReadInt32LittleEndian(rest);
                 if (length < NetlinkRequest.HeaderSize || length > rest.Length)
-                    throw new SyscallException("recv", "NETLINK_ROUTE", Errno.EINVAL, string.Create(CultureInfo.InvariantCulture, $"message of {length} bytes"));
+                    throw new SyscallException("recv", "AF_NETLINK", Errno.EINVAL, string.Create(CultureInfo.InvariantCulture, $"message of {length} bytes"));
 
                 var type = BinaryPrimitives.ReadUInt16LittleEndian(rest[4..]);
                 interrupted |= (BinaryPrimitives.ReadUInt16LittleEndian(rest[6..]) & DumpInterrupted) != 0;
