@@ -153,6 +153,7 @@ nm_inline int nm_node_service(struct __sk_buff *skb, struct nm_nat_room *r)
 			return NM_TCX_NEXT;
 		if (reason != NM_REASON_TRANSLATED)
 			return nm_node_refuse(skb, r, reason);
+		nm_nat_flag_older(r);
 	}
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_INGRESS);

@@ -28,7 +28,7 @@ __attribute__((noinline)) int nm_source_is_free(struct __sk_buff *skb, struct nm
  * Takes the rows under a source port that no other connection with the backend has: the client's own, if it may be. The
  * client may reach one backend by two service addresses from one port, so that this is not only about NM_NAT_SOURCE.
  */
-__attribute__((noinline)) int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
+nm_inline int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
 {
 	nm_bool source;
 	__u32 port;
@@ -99,8 +99,10 @@ nm_inline void nm_nat_place_inside(struct nm_nat_room *r)
 }
 
 /*
- * What was tracked under these very addresses without a translation has one now: of a pod's own connection the entry
- * for both ends goes, past which packets would come to it as they are; that of an inbound one is marked.
+ * After nm_nat_open (not in it: the stack of a chain of calls is 512 bytes in all, and kernels before 6.7 round each
+ * function's up to 32). What was tracked under these very addresses without a translation has one now: of a pod's own
+ * connection the entry for both ends goes, past which packets would come to it as they are; that of an inbound one is
+ * marked.
  */
 __attribute__((noinline)) int nm_nat_flag_older(struct nm_nat_room *r)
 {
@@ -181,10 +183,7 @@ __attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_r
 	} else {
 		nm_nat_place_inside(r);
 	}
-	if (!nm_nat_claim_port(skb, r))
-		return NM_REASON_NO_PORT;
-	nm_nat_flag_older(r);
-	return NM_REASON_TRANSLATED;
+	return nm_nat_claim_port(skb, r) ? NM_REASON_TRANSLATED : NM_REASON_NO_PORT;
 }
 
 /* Writes r->to into the packet, and into r->p: 0, or -1. */

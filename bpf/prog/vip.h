@@ -47,6 +47,7 @@ __attribute__((noinline)) int nm_vip_from_pod(struct __sk_buff *skb, struct nm_n
 			return NM_VIP_NONE;
 		if (reason != NM_REASON_TRANSLATED)
 			return nm_vip_refuse(skb, r, reason);
+		nm_nat_flag_older(r);
 	}
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, ifindex, NM_EGRESS);
