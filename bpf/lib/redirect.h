@@ -77,8 +77,8 @@ nm_inline __u32 nm_redirect_decide(struct nm_connect *c)
 }
 
 /*
- * Whether a process of the node wants to listen where a service does: at a port of the node. Its own address is looked
- * up, or the row of all addresses (::), which stands for the wildcard of both families.
+ * Whether a process of the node wants to listen where a service does: at a port of the node. The wildcard of either
+ * family stands for every address, so for 127.0.0.1 too, where ports of the node have a row.
  */
 nm_inline nm_bool nm_bind_is_taken(const struct nm_connect *c)
 {
@@ -87,8 +87,8 @@ nm_inline nm_bool nm_bind_is_taken(const struct nm_connect *c)
 
 	if (c->port_be == 0)
 		return 0;
-	if (nm_addr_is_v4(&addr) && addr.w[3] == 0)
-		addr.w[2] = 0;
+	if (addr.w[3] == 0 && (nm_addr_is_v4(&addr) || !(addr.w[0] | addr.w[1] | addr.w[2])))
+		nm_addr_from_v4(&addr, bpf_htonl(INADDR_LOOPBACK));
 	frontend = nm_frontend_find(&addr, c->port_be, c->proto);
 	return frontend && (frontend->flags & NM_FRONTEND_NODE_PORT);
 }

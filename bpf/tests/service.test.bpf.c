@@ -238,6 +238,7 @@ int t_bind__a_node_port_is_taken_at_its_address_and_at_the_wildcard(void *ctx)
 	struct nm_frontend_entry frontend;
 
 	nm_service(&frontend, NM_FRONTEND_NODE_PORT);
+	nm_addr_from_v4(&key.addr, bpf_htonl(INADDR_LOOPBACK));
 	bpf_map_update_elem(&nm_frontend, &key, &frontend, BPF_ANY);
 	nm_addr_from_v4(&key.addr, VIP);
 	bpf_map_update_elem(&nm_frontend, &key, &frontend, BPF_ANY);
