@@ -51,7 +51,8 @@ public sealed class DatagramTests
             Assert.That(reconciler.Reconcile(Plan(1, 2), removals: true).IsConverged);
             var netns = ofPod ? pod : _box.Host;
             using var child = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c",
-                $"echo $$ > {_box.Cgroup}/cgroup.procs && exec ip netns exec {netns} python3 -c '{Program}'"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+                $"echo $$ > {_box.Cgroup}/cgroup.procs && exec ip netns exec {netns} python3 -c '{Program}'"])
+            { RedirectStandardOutput = true, RedirectStandardInput = true })!;
             var peer = child.StandardOutput.ReadLine();
             Assert.That(peer, Is.EqualTo($"{Vip} 53"), "it sees the service");
 
