@@ -10,7 +10,7 @@ public sealed class AgentProcess : IDisposable
     internal AgentProcess(NodeBox box, IEnumerable<string> before, IEnumerable<string> more)
     {
         _box = box;
-        _process = new ChildProcess(box.Enter(box.Node.Name,
+        _process = new ChildProcess(NodeBox.Enter(box.Cgroup, box.Node.Name,
         [
             .. before, RepoRoot.AgentBinary, "agent", "--config-dir", box.ConfigDir, "--node-name", NodeBox.NodeName, "--run-dir", box.RunDir, "--bpffs", box.Bpffs,
             "--cgroup", box.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,

@@ -5,23 +5,43 @@ namespace NodeMesh.Testing;
 /// <summary>YAML of the objects that many tests need, in their shortest honest form.</summary>
 public static class Manifests
 {
-    /// <param name="ports">"name:port:targetPort[:protocol[:appProtocol]]", several by blanks.</param>
-    public static string Service(string name, string selector, string vip, string ports, string ns = "default", string vip6 = "")
+    /// <param name="selector">Empty: without, for endpoints of its own.</param>
+    /// <param name="ports">"name:port:targetPort[:protocol[:appProtocol[:nodePort]]]", several by blanks.</param>
+    /// <param name="more">Fields of the spec besides, such as <c>type: NodePort</c>; several by line ends.</param>
+    /// <param name="status">The status in flow style.</param>
+    public static string Service(
+        string name, string selector, string vip, string ports, string ns = "default", string vip6 = "", string more = "", string status = "{}")
     {
         var list = string.Concat(ports.Split(' ').Select(p => p.Split(':')).Select(p => string.Create(CultureInfo.InvariantCulture,
-            $"  - {{ name: {p[0]}, port: {p[1]}, targetPort: {p[2]}, protocol: {(p.Length > 3 && p[3] != "" ? p[3] : "TCP")}{(p.Length > 4 ? $", appProtocol: {p[4]}" : "")} }}\n")));
+            $"  - {{ name: {p[0]}, port: {p[1]}, targetPort: {p[2]}, protocol: {(p.Length > 3 && p[3] != "" ? p[3] : "TCP")}{Optional(p, 4, "appProtocol")}{Optional(p, 5, "nodePort")} }}\n")));
         return $$"""
             apiVersion: v1
             kind: Service
             metadata: { name: {{name}}, namespace: {{ns}} }
+            status: {{status}}
             spec:
-              selector: { {{selector}} }
+              {{(selector == "" ? "" : $"selector: {{ {selector} }}")}}
               clusterIP: "{{vip}}"
               clusterIPs: [ "{{vip}}"{{(vip6 == "" ? "" : $", \"{vip6}\"")}} ]
+            {{Indent(more, "  ")}}
               ports:
             {{list}}
             """;
+
+        static string Optional(string[] parts, int at, string field) => parts.Length > at && parts[at] != "" ? $", {field}: {parts[at]}" : "";
     }
+
+    /// <summary>An EndpointSlice of a service without selector.</summary>
+    /// <param name="ports">"name:port[:protocol]", several by blanks.</param>
+    /// <param name="endpoints">Each in flow style, without its braces.</param>
+    public static string Endpoints(string service, string ports, IEnumerable<string> endpoints, string addressType = "IPv4", string ns = "default") => $$"""
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata: { name: {{service}}-{{addressType.ToLowerInvariant()}}, namespace: {{ns}}, labels: { kubernetes.io/service-name: {{service}} } }
+        addressType: {{addressType}}
+        ports: [ {{string.Join(", ", ports.Split(' ').Select(p => p.Split(':')).Select(p => $"{{ name: {p[0]}, port: {p[1]}, protocol: {(p.Length > 2 ? p[2] : "TCP")} }}"))}} ]
+        endpoints: [ {{string.Join(", ", endpoints.Select(e => $"{{ {e} }}"))}} ]
+        """;
 
     /// <summary>Refuses everything in one direction for every pod of a namespace.</summary>
     public static string DefaultDeny(string direction, string ns = "default") => $$"""

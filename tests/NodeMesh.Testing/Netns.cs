@@ -4,12 +4,22 @@ namespace NodeMesh.Testing;
 public sealed class Netns
 {
     private readonly NodeBox _box;
+    private readonly string _cgroup;
 
     internal Netns(string name, NodeBox box)
+        : this(name, box, box.Cgroup)
+    {
+    }
+
+    private Netns(string name, NodeBox box, string cgroup)
     {
         Name = name;
         _box = box;
+        _cgroup = cgroup;
     }
+
+    /// <summary>The same for programs outside the box's cgroup, of whose sockets the mesh learns nothing.</summary>
+    public Netns Unhooked => new(Name, _box, _box.UnhookedCgroup);
 
     public string Name { get; }
 
@@ -18,7 +28,7 @@ public sealed class Netns
     /// <summary>Runs a program to its end.</summary>
     public CommandResult Run(IEnumerable<string> command, TimeSpan? timeout = null, string? input = null)
     {
-        var start = _box.Enter(Name, command);
+        var start = NodeBox.Enter(_cgroup, Name, command);
         return Shell.Run(start.FileName, start.ArgumentList, timeout, input);
     }
 
@@ -27,7 +37,7 @@ public sealed class Netns
     public CommandResult Script(string script, TimeSpan? timeout = null) => Run(["/bin/sh", "-ec", script], timeout);
 
     /// <summary>Starts a program that goes on; the box ends it at the latest.</summary>
-    public ChildProcess Start(params string[] command) => new(_box.Enter(Name, command));
+    public ChildProcess Start(params string[] command) => new(NodeBox.Enter(_cgroup, Name, command));
 
     /// <summary>Starts a program; returns when a TCP or UDP port of this namespace is bound, as the program will.</summary>
     public ChildProcess StartServer(int port, params string[] command)

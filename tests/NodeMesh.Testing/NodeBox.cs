@@ -31,10 +31,11 @@ public sealed class NodeBox : IDisposable
         Cgroup = Path.Combine(Cgroup2Mount(), Id);
         Bpffs = Path.Combine("/sys/fs/bpf", Id);
         Node = new Netns($"{Id}-node", this);
-        Outside = new Netns($"{Id}-out", this);
-        _watchdog = new Watchdog(Id, Cgroup, Bpffs, WorkDir);
+        Outside = new Netns($"{Id}-out", this).Unhooked;
+        _watchdog = new Watchdog(Id, [Cgroup, UnhookedCgroup], Bpffs, WorkDir);
         Directory.CreateDirectory(ConfigDir);
         Directory.CreateDirectory(Cgroup);
+        Directory.CreateDirectory(UnhookedCgroup);
         Shell.Script(string.Create(CultureInfo.InvariantCulture, $"""
             grep -q ' /sys/fs/bpf bpf ' /proc/mounts || mount -t bpf bpf /sys/fs/bpf
             mkdir -p {Bpffs}
@@ -77,10 +78,14 @@ public sealed class NodeBox : IDisposable
 
     public string Cgroup { get; }
 
+    /// <summary>For programs that the agent is not told of.</summary>
+    public string UnhookedCgroup => Cgroup + "-unhooked";
+
     public string Bpffs { get; }
 
     public Netns Node { get; }
 
+    /// <summary>A machine of its own: the mesh knows none of its programs.</summary>
     public Netns Outside { get; }
 
     public IReadOnlyList<PodBox> Pods => _pods;
@@ -159,9 +164,9 @@ public sealed class NodeBox : IDisposable
     /// <summary>A namespace that the test made itself; its name must start with <see cref="Id"/> so that it is cleaned up.</summary>
     public Netns InNamespace(string name) => new(name, this);
 
-    /// <summary>How to start a program in a namespace and in the box's cgroup.</summary>
-    internal ProcessStartInfo Enter(string netns, IEnumerable<string> command) => new("/bin/sh",
-        ["-c", $"echo $$ > {Cgroup}/cgroup.procs && exec nsenter --net=/run/netns/{netns} -- \"$@\"", "sh", .. command]);
+    /// <summary>How to start a program in a namespace and in a cgroup.</summary>
+    internal static ProcessStartInfo Enter(string cgroup, string netns, IEnumerable<string> command) => new("/bin/sh",
+        ["-c", $"echo $$ > {cgroup}/cgroup.procs && exec nsenter --net=/run/netns/{netns} -- \"$@\"", "sh", .. command]);
 
     public void Dispose() => _watchdog.Dispose();
 

@@ -6,16 +6,21 @@ namespace NodeMesh.Testing;
 public sealed class PodBox
 {
     private readonly NodeBox _box;
+    private readonly string _node;
 
-    internal PodBox(NodeBox box, string name, string ns, int number)
+    /// <param name="subnet">0 the box's, 1 the other node's.</param>
+    internal PodBox(NodeBox box, string name, string ns, int number, string node = NodeBox.NodeName, int subnet = 0)
     {
         _box = box;
+        _node = node;
         Name = name;
         Namespace = ns;
-        Address = string.Create(CultureInfo.InvariantCulture, $"10.244.0.{number}");
-        Address6 = string.Create(CultureInfo.InvariantCulture, $"fd00:244::{number:x}");
+        Address = string.Create(CultureInfo.InvariantCulture, $"10.244.{subnet}.{number}");
+        Address6 = string.Create(CultureInfo.InvariantCulture, $"{(subnet == 0 ? "fd00:244" : "fd00:244:1")}::{number:x}");
         HostInterface = string.Create(CultureInfo.InvariantCulture, $"veth{number}");
-        Netns = new Netns($"{box.Id}-p{number}", box);
+        Netns = new Netns(string.Create(CultureInfo.InvariantCulture, $"{box.Id}-p{subnet}x{number}"), box);
+        if (subnet != 0)
+            Netns = Netns.Unhooked;
     }
 
     public string Name { get; }
@@ -52,7 +57,7 @@ public sealed class PodBox
           labels: { {{labels}} }
           annotations: { nodemesh.io/netns: {{Netns.Name}} }
         spec:
-          nodeName: {{NodeBox.NodeName}}
+          nodeName: {{_node}}
           containers:
           - name: main
             image: example

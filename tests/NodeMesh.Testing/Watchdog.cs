@@ -7,19 +7,22 @@ internal sealed class Watchdog : IDisposable
 {
     private readonly Process _shell;
 
-    public Watchdog(string prefix, string cgroup, string bpffs, string workDir)
+    public Watchdog(string prefix, string[] cgroups, string bpffs, string workDir)
     {
+        var procs = string.Join(' ', cgroups.Select(c => $"{c}/cgroup.procs"));
         // Two rounds of kill, since a process may be starting another while we look.
         var script = $$"""
             trap '' INT TERM HUP
             cat > /dev/null
             for round in 1 2 3; do
-              for pid in $(cat {{cgroup}}/cgroup.procs 2> /dev/null); do kill -KILL $pid 2> /dev/null; done
+              for pid in $(cat {{procs}} 2> /dev/null); do kill -KILL $pid 2> /dev/null; done
               sleep 0.05
             done
             rm -rf {{bpffs}}
             for ns in $(ip netns list | cut -d' ' -f1 | grep '^{{prefix}}-'); do ip netns del $ns; done
-            for try in 1 2 3 4 5 6 7 8 9 10; do rmdir {{cgroup}} 2> /dev/null && break; [ -d {{cgroup}} ] || break; sleep 0.1; done
+            for cgroup in {{string.Join(' ', cgroups)}}; do
+              for try in 1 2 3 4 5 6 7 8 9 10; do rmdir $cgroup 2> /dev/null && break; [ -d $cgroup ] || break; sleep 0.1; done
+            done
             rm -rf {{workDir}}
             """;
         _shell = Process.Start(new ProcessStartInfo("setsid", ["/bin/sh", "-c", script]) { RedirectStandardInput = true })

@@ -1,0 +1,111 @@
+using NodeMesh.Testing;
+
+namespace NodeMesh.Node.Tests;
+
+/// <summary>Services that change, and an agent that dies, under load.</summary>
+public sealed class ServiceChangeTests
+{
+    private NodeBox _box = null!;
+    private PodBox _client = null!;
+    private OtherNode _other = null!;
+    private AgentProcess _agent = null!;
+
+    [SetUp]
+    public void StartMesh()
+    {
+        _box = new NodeBox();
+        _client = _box.AddPod("client");
+        _other = new OtherNode(_box);
+        _agent = _box.StartAgent().MustBeReady();
+    }
+
+    [TearDown]
+    public void EndMesh() => Mesh.End(_box, _agent);
+
+    [Test]
+    public void Backends_come_and_go_without_a_failed_connection()
+    {
+        PodBox[] servers = [_other.AddServer("a"), _other.AddServer("b"), _other.AddServer("c")];
+        Write(servers);
+        Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Status == 200, "the service is served");
+        using var pod = _client.Netns.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://10.96.0.10/");
+        using var world = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://192.0.2.1:30080/");
+        using var kept = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "http://192.0.2.1:30080/");
+        for (var round = 0; !pod.HasExited || !world.HasExited || !kept.HasExited; round++)
+        {
+            Write(servers.Where((_, i) => i != round % 3));
+            Thread.Sleep(20);
+        }
+
+        foreach (var load in new[] { pod, world, kept })
+        {
+            load.WaitForExit(TimeSpan.FromSeconds(1));
+            Load.MustBeClean(load.Output);
+        }
+    }
+
+    [Test]
+    public void A_backend_that_left_may_end_at_once_its_neighbours_lose_nothing()
+    {
+        var stays = _other.AddServer("stays");
+        var goes = _other.AddPod("goes");
+        var nginx = goes.StartNginx("goes");
+        Write([stays, goes]);
+        Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Body.StartsWith("goes", StringComparison.Ordinal), "both serve");
+        using var pod = _client.Netns.Start("wrk", "-t1", "-c4", "-d4", "-H", "Connection: close", "http://10.96.0.10/");
+        using var world = _box.Outside.Start("wrk", "-t1", "-c4", "-d4", "-H", "Connection: close", "http://192.0.2.1:30080/");
+
+        Write([stays]);
+        Eventually.True(() => !_agent.Cli("services").Output.Contains(goes.Address, StringComparison.Ordinal), "the backend left");
+        // What is under way ends, as in a pod's grace period; nobody is sent there any more.
+        nginx.Terminate(TimeSpan.FromSeconds(1));
+
+        foreach (var load in new[] { pod, world })
+        {
+            Assert.That(load.WaitForExit(TimeSpan.FromSeconds(8)), Is.True);
+            Load.MustBeClean(load.Output);
+        }
+    }
+
+    [Test]
+    public void Ports_of_the_node_are_served_through_sigkill_and_restart_without_a_failed_request()
+    {
+        Write([_other.AddServer("a"), _other.AddServer("b")]);
+        Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Status == 200, "the service is served");
+        using var kept = _box.Outside.Start("wrk", "-t1", "-c8", "-d5", "http://192.0.2.1:30080/");
+        using var connects = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://192.0.2.1:30080/");
+        Eventually.True(() => _agent.Metric("nodemesh_datapath_packets_total{reason=\"translated\"") > 0 || kept.HasExited, "the load runs");
+
+        _agent.Kill();
+        Assert.That(_box.Outside.Curl("http://192.0.2.1:30080/").Status, Is.EqualTo(200), "new connections go on");
+        using var again = _box.StartAgent().MustBeReady();
+        Assert.That(again.Metric("nodemesh_datapath_writes_total"), Is.Zero, again.Log);
+
+        foreach (var load in new[] { kept, connects })
+        {
+            Assert.That(load.WaitForExit(TimeSpan.FromSeconds(8)), Is.True);
+            Load.MustBeClean(load.Output);
+        }
+    }
+
+    [Test]
+    public void A_client_s_datagrams_move_when_their_backend_leaves()
+    {
+        PodBox[] servers = [_other.AddPod("a"), _other.AddPod("b")];
+        foreach (var server in servers)
+            server.StartAnswers(53, $"echo {server.Name}");
+        Write(servers);
+        Eventually.True(() => _box.Outside.Ask("UDP4:192.0.2.1:30053").Output is not "", "the service is served");
+        using var socket = _box.Outside.Start("sh", "-c", "while echo q; do sleep 0.05; done | socat -T5 - UDP4:192.0.2.1:30053");
+        Eventually.True(() => socket.Output is not "", "the socket is answered");
+        var first = socket.Output[..1];
+
+        Write(servers.Where(s => s.Name != first));
+
+        Eventually.True(() => !socket.Output.EndsWith(first + "\n", StringComparison.Ordinal), "another answers");
+    }
+
+    private void Write(IEnumerable<PodBox> backends) => _box.WriteConfig("web.yaml",
+        Manifests.Service("web", "", "10.96.0.10", "http:80:80:TCP::30080 dns:53:53:UDP::30053", more: "type: NodePort")
+        + "\n---\n" + Manifests.Endpoints("web", "http:80 dns:53:UDP", backends.Select(b => $"addresses: [ {b.Address} ], nodeName: other")));
+}
