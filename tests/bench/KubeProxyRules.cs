@@ -21,6 +21,8 @@ internal static class KubeProxyRules
     /// <param name="restore"><c>iptables-restore</c> (Debian's, by nf_tables) or <c>iptables-legacy-restore</c>.</param>
     public static void Install(NodeBox box, IReadOnlyList<BenchService> services, string restore)
     {
+        // What masquerading made of closed connections would otherwise use up the source ports toward one backend within two rounds.
+        box.Node.Run("sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=1").MustSucceed("sysctl");
         Restore(box, restore, Filter + NatBegin);
         foreach (var part in services.Chunk(PerPart))
             Restore(box, restore, Nat(part));

@@ -20,11 +20,21 @@ internal static class Measure
     private const double TicksPerSecond = 100;
 
     /// <summary>Runs wrk in <paramref name="client"/>; the run must be free of errors.</summary>
-    public static Round Wrk(Netns client, string url, int seconds, int connections, IReadOnlyList<int> pids, params string[] more)
+    public static Round Wrk(Netns client, string url, int seconds, int connections, IReadOnlyList<int> pids, params string[] more) =>
+        Wrk(client, [], url, seconds, connections, pids, more);
+
+    /// <summary>The same from another machine: outside the box's cgroup, where no socket hook of the node translates addresses.</summary>
+    public static Round WrkFromOutside(NodeBox box, string url, int seconds, int connections, IReadOnlyList<int> pids, params string[] more) =>
+        Wrk(box.Outside, Elsewhere, url, seconds, connections, pids, more);
+
+    /// <summary>What a command begins with that plays another machine.</summary>
+    public static readonly string[] Elsewhere = ["/bin/sh", "-c", $"echo $$ > {NodeBox.Cgroup2Mount()}/cgroup.procs && exec \"$@\"", "sh"];
+
+    private static Round Wrk(Netns client, string[] before, string url, int seconds, int connections, IReadOnlyList<int> pids, string[] more)
     {
         var process = pids.Sum(ProcessTicks);
         var machine = MachineTicks();
-        var output = client.Run(["wrk", "-t1", $"-c{connections}", $"-d{seconds}", .. more, url], TimeSpan.FromSeconds(seconds + 20)).MustSucceed("wrk").Output;
+        var output = client.Run([.. before, "wrk", "-t1", $"-c{connections}", $"-d{seconds}", .. more, url], TimeSpan.FromSeconds(seconds + 20)).MustSucceed("wrk").Output;
         machine = MachineTicks() - machine;
         process = pids.Sum(ProcessTicks) - process;
         if (output.Contains("Socket errors", StringComparison.Ordinal) || output.Contains("Non-2xx", StringComparison.Ordinal))

@@ -8,7 +8,11 @@ internal static class NodePorts
     private const int ServiceCount = 10;
     private const int Connections = 16;
     private const int Port = 30080;
-    private const string FarPod = "10.244.1.2";
+
+    /// <summary>More than one: translated source ports toward one address run out at some thousand connections a second.</summary>
+    private const int Backends = 5;
+
+    private static readonly string[] FarPods = [.. Enumerable.Range(2, Backends).Select(i => $"10.244.1.{i}")];
 
     public static void Run(int rounds, int seconds)
     {
@@ -20,7 +24,7 @@ internal static class NodePorts
             KubeProxyRules.Install(theirs, Make(theirs, far), "iptables-restore");
             using var agent = ours.StartAgent().MustBeReady();
             foreach (var box in new[] { ours, theirs })
-                Eventually.True(() => box.Outside.Curl(Url).Status == 200, $"the NodePort answers ({(box == ours ? "nodemesh" : "iptables")}, {(far ? "remote" : "local")} backend)");
+                Eventually.True(() => box.Outside.Run([.. Measure.Elsewhere, "curl", "-sSf", "-m", "2", Url]).ExitCode == 0, $"the NodePort answers ({(box == ours ? "nodemesh" : "iptables")}, {(far ? "remote" : "local")} backend)");
 
             var where = far ? "of another node" : "of this node";
             var keepAlive = new Report($"NodePort from outside, backend {where}, keep-alive");
@@ -30,8 +34,8 @@ internal static class NodePorts
                 foreach (var box in i % 2 == 0 ? new[] { ours, theirs } : [theirs, ours])
                 {
                     var (name, pids) = box == ours ? ("nodemesh", new[] { agent.Pid }) : ("iptables", []);
-                    keepAlive.Add(name, Measure.Wrk(box.Outside, Url, seconds, Connections, pids));
-                    connects.Add(name, Measure.Wrk(box.Outside, Url, seconds, Connections, pids, "-H", "Connection: close"));
+                    keepAlive.Add(name, Measure.WrkFromOutside(box, Url, seconds, Connections, pids));
+                    connects.Add(name, Measure.WrkFromOutside(box, Url, seconds, Connections, pids, "-H", "Connection: close"));
                 }
             }
 
@@ -45,16 +49,16 @@ internal static class NodePorts
     private static string Url => $"http://{NodeBox.NodeAddress}:{Port}/";
 
     private static IReadOnlyList<BenchService> Make(NodeBox box, bool far) =>
-        ServiceSet.Make(ServiceCount, [far ? FarNode(box) : box.AddServer("server").Address], Port);
+        ServiceSet.Make(ServiceCount, far ? FarNode(box) : [.. Enumerable.Range(1, Backends).Select(i => box.AddServer($"server-{i}").Address)], Port);
 
-    /// <summary>Another node behind a link of its own, with one pod that serves; answers the pod's address.</summary>
-    private static string FarNode(NodeBox box)
+    /// <summary>Another node behind a link of its own, with pods' addresses that serve; answers them.</summary>
+    private static string[] FarNode(NodeBox box)
     {
         var netns = $"{box.Id}-far";
         Shell.Script($"""
             ip netns add {netns}
             ip -n {netns} link set lo up
-            ip -n {netns} addr add {FarPod}/32 dev lo
+            {string.Join('\n', FarPods.Select(a => $"ip -n {netns} addr add {a}/32 dev lo"))}
             ip -n {box.Node.Name} link add eth1 type veth peer name eth0 netns {netns}
             ip -n {box.Node.Name} addr add 203.0.113.1/24 dev eth1
             ip -n {box.Node.Name} link set eth1 up
@@ -66,6 +70,6 @@ internal static class NodePorts
         box.InNamespace(netns).StartNginx(Path.Combine(box.WorkDir, "nginx-far"), """
               server { listen 80 reuseport backlog=4096; location / { return 200 "far\n"; } }
             """);
-        return FarPod;
+        return FarPods;
     }
 }

@@ -28,18 +28,17 @@ internal static partial class ProgramTimes
         using var agent = box.StartAgent().MustBeReady();
         UnderLoad(box, agent, client, seconds);
         box.Outside.StartServer(Remote, "socat", string.Create(CultureInfo.InvariantCulture, $"TCP4-LISTEN:{Remote},fork,reuseaddr"), "SYSTEM:sleep 600");
-        using var local = Hold(client.Netns, server.Address, 80);
-        using var remote = Hold(client.Netns, NodeBox.OutsideAddress, Remote);
-        using var outside = Hold(box.Outside, NodeBox.NodeAddress, NodePort);
-        Eventually.True(() => box.Outside.Curl($"http://{NodeBox.NodeAddress}:{NodePort}/").Status == 200, "the NodePort answers");
+        using var local = Hold(client.Netns, [], server.Address, 80);
+        using var remote = Hold(client.Netns, [], NodeBox.OutsideAddress, Remote);
+        using var outside = Hold(box.Outside, Measure.Elsewhere, NodeBox.NodeAddress, NodePort);
 
         var clientIf = Ifindex(box, client.HostInterface);
         var serverIf = Ifindex(box, server.HostInterface);
         var device = Ifindex(box, "eth0");
-        var fromPod = Program(box, $"ingress-{clientIf}", "nm_pod_ingress");
-        var toPod = Program(box, $"egress-{serverIf}", "nm_pod_egress");
-        var atNode = Program(box, $"ingress-{device}", "nm_node_ingress");
-        var leaving = Program(box, $"egress-{device}", "nm_node_egress");
+        var fromPod = Program(box, $"ep_{clientIf}_in", "nm_pod_ingress");
+        var toPod = Program(box, $"ep_{serverIf}_out", "nm_pod_egress");
+        var atNode = Program(box, $"_{device}_in", "nm_node_ingress");
+        var leaving = Program(box, $"_{device}_out", "nm_node_egress");
 
         Console.WriteLine();
         Console.WriteLine("Nanoseconds per program by BPF_PROG_TEST_RUN, less those of a program that returns at once (median; 100 in a row where the packet stays what it is)");
@@ -56,9 +55,9 @@ internal static partial class ProgramTimes
 
         void Show(string what, string program, byte[] frame, int ifindex, int cameBy, bool changes = false)
         {
-            var (single, row) = Time(box, program, frame, ifindex, cameBy, changes);
+            var (single, row, answer) = Time(box, program, frame, ifindex, cameBy, changes);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {what,-52}{single - empty.Single,8:0} single{(changes ? "       -" : $"{row - empty.Row,8:0}")} in a row"));
+                $"  {what,-52}{single - empty.Single,8:0} single{(changes ? "       -" : $"{row - empty.Row,8:0}")} in a row, answers {answer}"));
         }
     }
 
@@ -73,13 +72,14 @@ internal static partial class ProgramTimes
             var load = Measure.Wrk(client.Netns, $"http://{vip}/", seconds, 16, [agent.Pid], "-H", "Connection: close");
             Console.WriteLine();
             Console.WriteLine("Nanoseconds per run while connections to a ClusterIP are made and ended, by bpf_stats (what counting costs included)");
-            foreach (var link in Directory.GetFiles(Links(box)))
+            // One program stands at many interfaces; its count is of all of them.
+            foreach (var id in Directory.GetFiles(Links(box)).Select(l => LinkProgram(box, l)).Distinct())
             {
-                var shown = Bpftool(box, "prog", "show", "id", LinkProgram(box, link)).Output;
+                var shown = Bpftool(box, "prog", "show", "id", id).Output;
                 var (time, runs) = (RunTime().Match(shown), RunCount().Match(shown));
                 if (runs.Success && double.Parse(runs.Groups[1].Value, CultureInfo.InvariantCulture) is > 1000 and var count)
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                        $"  {Path.GetFileName(link),-52}{double.Parse(time.Groups[1].Value, CultureInfo.InvariantCulture) / count,8:0}{count / load.Requests,8:0.0} runs per connection"));
+                        $"  {ProgramName().Match(shown).Groups[1].Value,-52}{double.Parse(time.Groups[1].Value, CultureInfo.InvariantCulture) / count,8:0}{count / load.Requests,8:0.0} runs per connection"));
             }
         }
         finally
@@ -88,7 +88,7 @@ internal static partial class ProgramTimes
         }
     }
 
-    private static (double Single, double Row) Time(NodeBox box, string program, byte[] frame, int ifindex, int cameBy, bool changes = false)
+    private static (double Single, double Row, string Answer) Time(NodeBox box, string program, byte[] frame, int ifindex, int cameBy, bool changes = false)
     {
         var data = Path.Combine(box.WorkDir, "frame");
         var context = Path.Combine(box.WorkDir, "context");
@@ -97,22 +97,24 @@ internal static partial class ProgramTimes
         BinaryPrimitives.WriteInt32LittleEndian(skb.AsSpan(36), cameBy);
         BinaryPrimitives.WriteInt32LittleEndian(skb.AsSpan(40), ifindex);
         File.WriteAllBytes(context, skb);
+        var answer = "";
         var run = $"prog run id {program} data_in {data} ctx_in {context} repeat";
-        return (Batch(Singles, 1), changes ? 0 : Batch(Repeats, PerRepeat));
+        return (Batch(Singles, 1), changes ? 0 : Batch(Repeats, PerRepeat), answer);
 
         double Batch(int times, int repeat)
         {
             var file = Path.Combine(box.WorkDir, "batch");
             File.WriteAllLines(file, Enumerable.Repeat(string.Create(CultureInfo.InvariantCulture, $"{run} {repeat}"), times));
             var output = Bpftool(box, "batch", "file", file).Output;
+            answer = string.Join(' ', Answer().Matches(output).Select(m => m.Groups[1].Value).Distinct());
             return Measure.Median(Duration().Matches(output).Select(m => double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)));
         }
     }
 
     /// <summary>A connection that stays open, from a known port.</summary>
-    private static ChildProcess Hold(Netns from, string address, int port)
+    private static ChildProcess Hold(Netns from, string[] before, string address, int port)
     {
-        var held = from.Start("socat", "-u", string.Create(CultureInfo.InvariantCulture, $"TCP4:{address}:{port},sourceport={ClientPort},reuseaddr"), "-");
+        var held = from.Start([.. before, "socat", "-u", string.Create(CultureInfo.InvariantCulture, $"TCP4:{address}:{port},sourceport={ClientPort},reuseaddr"), "-"]);
         Eventually.True(() => held.HasExited || from.Run("sh", "-c", $"ss -Htn state established dport = :{port} | grep -q .").ExitCode == 0, $"connected to {address}:{port}");
         return held.HasExited ? throw new InvalidOperationException($"no connection to {address}:{port}:\n{held.Output}") : held;
     }
@@ -160,11 +162,17 @@ internal static partial class ProgramTimes
         return frame;
     }
 
-    [GeneratedRegex(@"duration \(average\): ([0-9]+)ns")]
+    [GeneratedRegex(@"duration(?: \(average\))?: ([0-9]+)ns")]
     private static partial Regex Duration();
 
     [GeneratedRegex(@"prog ([0-9]+)")]
     private static partial Regex LinkedProgram();
+
+    [GeneratedRegex(@"name (\w+)")]
+    private static partial Regex ProgramName();
+
+    [GeneratedRegex(@"Return value: ([0-9]+)")]
+    private static partial Regex Answer();
 
     [GeneratedRegex(@"run_time_ns ([0-9]+)")]
     private static partial Regex RunTime();
