@@ -23,6 +23,12 @@ public sealed class NodePortBindTests
     [TestCase("TCP4-LISTEN:30080,bind=192.0.2.1")]
     [TestCase("TCP4-LISTEN:30080,bind=127.0.0.1")]
     [TestCase("TCP6-LISTEN:30080,bind=[2001:db8::1]")]
+    [TestCase("TCP4-LISTEN:30080")]
+    [TestCase("TCP6-LISTEN:30080,ipv6only=0")]
+    [TestCase("TCP6-LISTEN:30080,ipv6only=1")]
+    [TestCase("UDP4-LISTEN:30053")]
+    [TestCase("UDP6-LISTEN:30053")]
+    [TestCase("TCP4-LISTEN:8088")]
     public void No_process_of_the_node_can_bind_it(string address)
     {
         var bind = _box.Node.Run("timeout", "1", "socat", address, "STDOUT");

@@ -41,6 +41,13 @@ public sealed class NodePortTests
             Assert.That(from.Curl($"http://{at}/").Body, Does.StartWith(backend + " "), from.Name);
     }
 
+    [TestCase("192.0.2.1:30080", "near")]
+    [TestCase("[2001:db8::1]:30080", "near")]
+    [TestCase("192.0.2.1:30081", "far")]
+    [TestCase("[2001:db8::1]:30081", "far")]
+    public void A_program_of_a_pod_that_the_mesh_does_not_know_reaches_it(string at, string backend) =>
+        Assert.That(_client.Netns.Unhooked.Curl($"http://{at}/", "-m", "2").Body, Does.StartWith(backend + " "));
+
     [Test]
     public void The_node_reaches_it_at_127_0_0_1()
     {
@@ -80,7 +87,7 @@ public sealed class NodePortTests
     }
 
     [Test]
-    public void A_host_port_leads_pods_and_the_node_to_its_pod()
+    public void A_host_port_leads_to_its_pod_from_everywhere()
     {
         Assert.Multiple(() =>
         {
@@ -88,6 +95,8 @@ public sealed class NodePortTests
             Assert.That(_box.Node.Curl("http://192.0.2.1:8088/").Body, Does.StartWith("near "), "the node");
             Assert.That(_box.Node.Curl("http://127.0.0.1:8088/").Body, Does.StartWith("near "), "the node's loopback");
             Assert.That(_client.Netns.Ask("UDP4:192.0.2.1:8053").Output, Does.StartWith("question"), "a datagram");
+            Assert.That(_box.Outside.Curl("http://192.0.2.1:8088/").SeenAs(), Is.EqualTo(NodeBox.OutsideAddress), "outside");
+            Assert.That(_box.Outside.Curl("http://[2001:db8::1]:8088/").SeenAs(), Is.EqualTo(NodeBox.OutsideAddress6), "outside");
         });
     }
 }

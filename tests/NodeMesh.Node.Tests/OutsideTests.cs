@@ -38,6 +38,15 @@ public sealed class OutsideTests
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
 
+    [TestCase("192.0.2.1:30080")]
+    [TestCase("198.18.0.10")]
+    [TestCase("198.18.1.10")]
+    [TestCase("[2001:db8::1]:30080")]
+    [TestCase("[2001:db8:18::10]")]
+    [TestCase("[2001:db8:18:1::10]")]
+    public void A_backend_on_this_node_sees_the_client_s_address(string at) =>
+        Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
+
     [TestCase("192.0.2.1:30081")]
     [TestCase("198.18.0.11")]
     [TestCase("198.18.1.11")]
@@ -46,6 +55,12 @@ public sealed class OutsideTests
     [TestCase("[2001:db8:18:1::11]")]
     public void A_backend_on_another_node_sees_this_node_s_address(string at) =>
         Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? OtherNode.BoxAddress6 : OtherNode.BoxAddress));
+
+    [TestCase("192.0.2.1:30082")]
+    [TestCase("[2001:db8::1]:30082")]
+    [TestCase("198.18.0.12")]
+    public void Policy_local_keeps_the_client_s_address(string at) =>
+        Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
 
     [TestCase("192.0.2.1:30083")]
     [TestCase("[2001:db8::1]:30083")]
@@ -64,6 +79,11 @@ public sealed class OutsideTests
         Assert.That(_box.Outside.Curl("http://192.0.2.1:30085/").Status, Is.EqualTo(200), "the ranges are not about the port of the node");
     }
 
+    [TestCase("UDP4:192.0.2.1:30053")]
+    [TestCase("UDP4-SENDTO:192.0.2.1:30053")]
+    [TestCase("UDP4-SENDTO:198.18.1.10:53")]
+    [TestCase("UDP6:[2001:db8::1]:30053")]
+    [TestCase("UDP6-SENDTO:[2001:db8:18::10]:53")]
     [TestCase("UDP4:192.0.2.1:30054")]
     [TestCase("UDP4-SENDTO:192.0.2.1:30054")]
     [TestCase("UDP4-SENDTO:198.18.0.11:53")]

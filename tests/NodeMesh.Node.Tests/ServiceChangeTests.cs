@@ -88,21 +88,24 @@ public sealed class ServiceChangeTests
         }
     }
 
-    [Test]
-    public void A_client_s_datagrams_move_when_their_backend_leaves()
+    [TestCase("10.96.0.10")]
+    [TestCase("192.0.2.1")]
+    public void A_connected_udp_socket_is_cut_or_moved_when_its_backend_leaves(string at)
     {
         PodBox[] servers = [_other.AddPod("a"), _other.AddPod("b")];
         foreach (var server in servers)
             server.StartAnswers(53, $"echo {server.Name}");
         Write(servers);
-        Eventually.True(() => _box.Outside.Ask("UDP4:192.0.2.1:30053").Output is not "", "the service is served");
-        using var socket = _box.Outside.Start("sh", "-c", "while echo q; do sleep 0.05; done | socat -T5 - UDP4:192.0.2.1:30053");
+        var from = at == "192.0.2.1" ? _box.Outside : _client.Netns;
+        var port = at == "192.0.2.1" ? 30053 : 53;
+        Eventually.True(() => from.Ask($"UDP4:{at}:{port}").Output is not "", "the service is served");
+        using var socket = from.Start("sh", "-c", $"while echo q; do sleep 0.05; done | socat -T5 - UDP4:{at}:{port}");
         Eventually.True(() => socket.Output is not "", "the socket is answered");
         var first = socket.Output[..1];
 
         Write(servers.Where(s => s.Name != first));
 
-        Eventually.True(() => !socket.Output.EndsWith(first + "\n", StringComparison.Ordinal), "another answers");
+        Eventually.True(() => socket.HasExited || !socket.Output.EndsWith(first + "\n", StringComparison.Ordinal), "the socket is cut or moved");
     }
 
     private void Write(IEnumerable<PodBox> backends) => _box.WriteConfig("web.yaml",

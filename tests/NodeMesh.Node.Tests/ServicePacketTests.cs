@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NodeMesh.Testing;
 
 namespace NodeMesh.Node.Tests;
@@ -6,6 +7,8 @@ namespace NodeMesh.Node.Tests;
 public sealed class ServicePacketTests
 {
     private NodeBox _box = null!;
+    private PodBox _client = null!;
+    private PodBox _near = null!;
     private OtherNode _other = null!;
     private AgentProcess _agent = null!;
 
@@ -14,21 +17,75 @@ public sealed class ServicePacketTests
     {
         _box = new NodeBox();
         _other = new OtherNode(_box);
+        _client = _box.AddPod("client");
+        _near = _box.AddServer("near");
+        _near.StartEcho(53);
         var far = _other.AddServer("far");
         far.StartEcho(53);
         const string Ports = "http:80:80 dns:53:53:UDP";
+        _box.WriteConfig("near.yaml", Manifests.Service("near", "app: near", "10.96.0.10", Ports, vip6: "fd00:96::10"));
         _box.WriteConfig("far.yaml", Manifests.Service("far", "app: far", "10.96.0.11", Ports, vip6: "fd00:96::11"));
+        _box.WriteConfig("none.yaml", Manifests.Service("none", "app: nobody", "10.96.0.12", Ports, vip6: "fd00:96::12"));
         _agent = _box.StartAgent().MustBeReady();
     }
 
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
 
+    [TestCase("10.96.0.10", "near")]
+    [TestCase("[fd00:96::10]", "near")]
+    [TestCase("10.96.0.11", "far")]
+    [TestCase("[fd00:96::11]", "far")]
+    public void A_pod_s_connection_reaches_the_backend_under_the_pod_s_own_address(string vip, string backend)
+    {
+        var answer = _client.Netns.Unhooked.Curl($"http://{vip}/", "-m", "2");
+        Assert.That(answer.Body, Does.StartWith(backend + " "), answer.Errors);
+        Assert.That(answer.SeenAs(), Is.EqualTo(vip.StartsWith('[') ? _client.Address6 : _client.Address));
+    }
+
+    [TestCase("UDP4:10.96.0.10:53")]
+    [TestCase("UDP6:[fd00:96::10]:53")]
+    [TestCase("UDP4-SENDTO:10.96.0.10:53")]
+    [TestCase("UDP6-SENDTO:[fd00:96::10]:53")]
+    [TestCase("UDP4-SENDTO:10.96.0.11:53")]
+    [TestCase("UDP6-SENDTO:[fd00:96::11]:53")]
+    public void A_pod_s_datagram_is_answered_by_the_service_address_also_in_fragments(string address) =>
+        _client.Netns.Unhooked.MustEcho(address, 8, 5000);
+
+    [TestCase("10.96.0.12")]
+    [TestCase("[fd00:96::12]")]
+    public void A_service_without_backends_refuses_a_pod_at_once(string vip)
+    {
+        var clock = Stopwatch.StartNew();
+        Assert.That(_client.Netns.Unhooked.Curl($"http://{vip}/", "-m", "4").CurlExit, Is.EqualTo(7));
+        Assert.That(_client.Netns.Unhooked.Ask($"UDP{(vip.StartsWith('[') ? 6 : 4)}:{vip}:53").Errors, Does.Contain("Connection refused"));
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2.5)), "an ICMP error that finds its socket busy, as on a veth pair, counts at the next SYN");
+    }
+
+    [TestCase("10.96.0.10")]
+    [TestCase("[fd00:96::10]")]
+    public void A_pod_reaches_itself_by_its_service(string vip)
+    {
+        Assert.That(_near.Netns.Curl($"http://{vip}/").Body, Does.StartWith("near "), "translated at the socket");
+        var answer = _near.Netns.Unhooked.Curl($"http://{vip}/", "-m", "2");
+        Assert.That(answer.Body, Does.StartWith("near "), $"translated by packet: {answer.Errors}");
+        Assert.That(answer.SeenAs(), Is.EqualTo(vip.Trim('[', ']')), "it sees the service as its client");
+    }
+
+    [TestCase("UDP4:10.96.0.10:53")]
+    [TestCase("UDP6:[fd00:96::10]:53")]
+    public void A_pod_asks_itself_by_its_service(string address) =>
+        _near.Netns.Unhooked.MustEcho(address, 8, 5000);
+
+    [TestCase("10.96.0.10", "near")]
+    [TestCase("[fd00:96::10]", "near")]
     [TestCase("10.96.0.11", "far")]
     [TestCase("[fd00:96::11]", "far")]
     public void A_service_address_that_comes_in_from_the_world_is_served(string vip, string backend) =>
         Assert.That(_box.Outside.Curl($"http://{vip}/", "-m", "2").Body, Does.StartWith(backend + " "));
 
+    [TestCase("10.96.0.10", "near")]
+    [TestCase("[fd00:96::10]", "near")]
     [TestCase("10.96.0.11", "far")]
     [TestCase("[fd00:96::11]", "far")]
     public void A_process_of_another_node_that_sends_to_a_service_address_is_served(string vip, string backend) =>

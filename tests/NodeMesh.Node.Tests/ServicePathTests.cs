@@ -9,6 +9,7 @@ public sealed class ServicePathTests
 
     private NodeBox _box = null!;
     private OtherNode _other = null!;
+    private PodBox _near = null!;
     private PodBox _far = null!;
     private FarHost _world = null!;
     private AgentProcess _agent = null!;
@@ -18,16 +19,21 @@ public sealed class ServicePathTests
     {
         _box = new NodeBox();
         _other = new OtherNode(_box);
+        _near = _box.AddPod("near");
         _far = _other.AddPod("far");
         _world = new FarHost(_box);
-        _far.Netns.StartServer(80, "socat", "TCP6-LISTEN:80,ipv6only=0,fork,reuseaddr", "EXEC:wc -c");
-        _far.Netns.StartServer(81, "socat", "TCP6-LISTEN:81,ipv6only=0,fork,reuseaddr", $"EXEC:head -c {Size} /dev/zero");
+        foreach (var pod in new[] { _near, _far })
+        {
+            pod.Netns.StartServer(80, "socat", "TCP6-LISTEN:80,ipv6only=0,fork,reuseaddr", "EXEC:wc -c");
+            pod.Netns.StartServer(81, "socat", "TCP6-LISTEN:81,ipv6only=0,fork,reuseaddr", $"EXEC:head -c {Size} /dev/zero");
+        }
 
         // Not a device's MTU: the ends know those of their own links.
         _other.Netns.Script($"""
             ip route replace {_far.Address}/32 dev {_far.HostInterface} mtu 1000
             ip -6 route replace {_far.Address6}/128 dev {_far.HostInterface} mtu 1300
             """).MustSucceed("a narrow link behind the other node");
+        _box.WriteConfig("near.yaml", Manifests.Service("near", "app: near", "10.96.0.10", "in:80:80:TCP::30080 out:81:81:TCP::30081 shut:82:82:UDP::30082", vip6: "fd00:96::10", more: "type: NodePort"));
         _box.WriteConfig("far.yaml", Manifests.Service("far", "app: far", "10.96.0.11", "in:80:80:TCP::30090 out:81:81:TCP::30091 shut:82:82:UDP::30092", vip6: "fd00:96::11", more: "type: NodePort"));
         _agent = _box.StartAgent().MustBeReady();
     }
@@ -40,14 +46,23 @@ public sealed class ServicePathTests
     public void An_upload_learns_of_a_narrow_link_behind_the_node(string address) => Uploads(_box.Outside, address);
 
     [TestCase("TCP4:192.0.2.1:30091")]
+    [TestCase("TCP4:192.0.2.1:30081")]
     public void A_download_learns_of_a_narrow_link_before_the_client(string address) => Downloads(_world.Netns, address);
 
+    [TestCase("TCP4:192.0.2.1:30080")]
+    [TestCase("TCP6:[2001:db8::1]:30080")]
+    public void A_big_upload_reaches_a_backend_of_this_node(string address) => Uploads(_box.Outside, address);
+
+    [TestCase("TCP4:192.0.2.1:30081")]
+    [TestCase("TCP6:[2001:db8::1]:30081")]
     [TestCase("TCP4:192.0.2.1:30091")]
     [TestCase("TCP6:[2001:db8::1]:30091")]
     public void A_big_download_arrives(string address) => Downloads(_box.Outside, address);
 
     [TestCase("UDP4:192.0.2.1:30092")]
     [TestCase("UDP6:[2001:db8::1]:30092")]
+    [TestCase("UDP4:192.0.2.1:30082")]
+    [TestCase("UDP6:[2001:db8::1]:30082")]
     public void A_backend_s_refusal_reaches_the_client_as_the_service_s(string address) =>
         Assert.That(_box.Outside.Ask(address).Errors, Does.Contain("Connection refused"));
 
