@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "lib/fragment.h"
 #include "lib/service.h"
 
 enum nm_nat_limit {
@@ -51,11 +52,6 @@ nm_inline struct nm_nat_room *nm_nat_room_enter(void)
 	r->now_ns = nm_now_ns();
 	__builtin_memset(&r->p, 0, sizeof(r->p));
 	return r;
-}
-
-nm_inline nm_bool nm_addr_equal(const struct nm_addr *a, const struct nm_addr *b)
-{
-	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] && a->w[0] == b->w[0];
 }
 
 nm_inline nm_bool nm_nat_handles(__u8 proto)
@@ -161,18 +157,21 @@ nm_inline void nm_nat_touch(const struct nm_nat_room *r, struct nm_nat_entry *ro
 	}
 }
 
+/* The row of r->key while it holds; r->to is it then. */
+nm_inline struct nm_nat_entry *nm_nat_take(struct nm_nat_room *r)
+{
+	struct nm_nat_entry *row = nm_nat_row(&r->key);
+
+	if (!row || row->expires_ns <= r->now_ns)
+		return NULL;
+	r->to = *row;
+	return row;
+}
+
 /* Whether there is a translation for r->key; r->to is it then. What an ICMP error is about is looked up so. */
 __attribute__((noinline)) int nm_nat_peek(struct nm_nat_room *r)
 {
-	const struct nm_nat_entry *row;
-
-	if (!r)
-		return 0;
-	row = nm_nat_row(&r->key);
-	if (!row || row->expires_ns <= r->now_ns)
-		return 0;
-	r->to = *row;
-	return 1;
+	return r && nm_nat_take(r) != NULL;
 }
 
 /* As nm_nat_peek, for packet r->p itself: the connection lives on, or, where this ends it, not much longer. */
@@ -182,16 +181,21 @@ __attribute__((noinline)) int nm_nat_follow(struct nm_nat_room *r)
 
 	if (!r)
 		return 0;
-	row = nm_nat_row(&r->key);
-	if (!row || row->expires_ns <= r->now_ns)
+	row = nm_nat_take(r);
+	if (!row)
 		return 0;
-	r->to = *row;
 	if (nm_nat_is_over(r)) {
 		nm_nat_forget(r);
 		return 0;
 	}
 	nm_nat_touch(r, row);
 	return 1;
+}
+
+/* Whether r->p, whose key is r->key, is translated by a row already. */
+nm_inline nm_bool nm_nat_find(struct nm_nat_room *r)
+{
+	return r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek(r) : nm_nat_follow(r);
 }
 
 /*
@@ -236,25 +240,13 @@ __attribute__((noinline)) int nm_nat_claim(struct nm_nat_room *r)
 	return 1;
 }
 
-nm_inline void nm_nat_frag_key_from(
-	struct nm_fragment_key *key, __u32 ifindex, __u8 direction, const struct nm_packet *p)
-{
-	key->ifindex = ifindex;
-	key->saddr = p->t.saddr;
-	key->daddr = p->t.daddr;
-	key->id = p->fragment_id;
-	key->proto = p->fragment_proto;
-	key->direction = direction;
-	key->pad0[0] = key->pad0[1] = 0;
-}
-
 /* A translated datagram's first fragment lends its ports to the later ones. */
 nm_inline void nm_nat_frag_remember(const struct nm_packet *p, __u32 ifindex, __u8 direction)
 {
 	struct nm_nat_frag_entry ports = {.sport_be = p->t.sport_be, .dport_be = p->t.dport_be};
 	struct nm_fragment_key key;
 
-	nm_nat_frag_key_from(&key, ifindex, direction, p);
+	nm_fragment_key_from(&key, ifindex, direction, p);
 	if (bpf_map_update_elem(&nm_nat_frag, &key, &ports, BPF_ANY))
 		nm_count(ifindex, NM_REASON_MAP_FULL, direction, 0);
 }
@@ -265,7 +257,7 @@ nm_inline nm_bool nm_nat_frag_recall(struct nm_packet *p, __u32 ifindex, __u8 di
 	const struct nm_nat_frag_entry *ports;
 	struct nm_fragment_key key;
 
-	nm_nat_frag_key_from(&key, ifindex, direction, p);
+	nm_fragment_key_from(&key, ifindex, direction, p);
 	ports = bpf_map_lookup_elem(&nm_nat_frag, &key);
 	if (!ports)
 		return 0;

@@ -31,9 +31,7 @@ nm_inline void nm_reverse_remember(const struct nm_connect *c, const struct nm_t
 	const struct nm_reverse_entry *known = bpf_map_lookup_elem(&nm_reverse, &key);
 
 	/* Every datagram of an unconnected socket comes here: look before writing, which costs several times more. */
-	if (known && known->port_be == entry.port_be && known->addr.w[3] == entry.addr.w[3] &&
-		known->addr.w[2] == entry.addr.w[2] && known->addr.w[1] == entry.addr.w[1] &&
-		known->addr.w[0] == entry.addr.w[0])
+	if (known && known->port_be == entry.port_be && nm_addr_equal(&known->addr, &entry.addr))
 		return;
 	if (bpf_map_update_elem(&nm_reverse, &key, &entry, BPF_ANY))
 		nm_count(0, NM_REASON_MAP_FULL, NM_EGRESS, 0);

@@ -16,11 +16,6 @@ enum nm_sock_verdict {
 	NM_EHOSTUNREACH = 113,
 };
 
-enum nm_family {
-	NM_AF_INET = 2,
-	NM_AF_INET6 = 10,
-};
-
 nm_inline void nm_connect_from_v4(struct nm_connect *c, struct bpf_sock_addr *ctx)
 {
 	nm_addr_from_v4(&c->addr, ctx->user_ip4);

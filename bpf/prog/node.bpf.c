@@ -143,18 +143,11 @@ nm_inline int nm_node_service(struct __sk_buff *skb, struct nm_nat_room *r)
 		return NM_TCX_NEXT;
 	if (!nm_nat_key_of(r, 0, NM_INGRESS))
 		return NM_TCX_NEXT;
-	if (r->p.kind == NM_PACKET_ICMP_ERROR)
-		return nm_nat_peek(r) ? nm_node_forward(skb, r) : NM_TCX_NEXT;
-	if (!nm_nat_follow(r)) {
-		if (r->p.fragment == NM_FRAGMENT_LATER)
-			return NM_TCX_NEXT;
-		reason = nm_nat_open(skb, r);
-		if (reason == NM_REASON_COUNT)
-			return NM_TCX_NEXT;
-		if (reason != NM_REASON_TRANSLATED)
-			return nm_node_refuse(skb, r, reason);
-		nm_nat_flag_older(r);
-	}
+	reason = nm_nat_find_or_open(skb, r);
+	if (reason == NM_REASON_COUNT)
+		return NM_TCX_NEXT;
+	if (reason != NM_REASON_TRANSLATED)
+		return nm_node_refuse(skb, r, reason);
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_INGRESS);
 	return nm_node_forward(skb, r);
@@ -186,17 +179,13 @@ SEC("tc")
 int nm_node_egress(struct __sk_buff *skb)
 {
 	struct nm_nat_room *r;
-	nm_bool found;
 
 	if (skb->ingress_ifindex != 0)
 		return NM_TCX_NEXT;
 	r = nm_nat_room_enter();
 	if (!r)
 		return NM_TCX_NEXT;
-	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || !nm_nat_key_of(r, 0, NM_EGRESS))
-		return NM_TCX_NEXT;
-	found = r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek(r) : nm_nat_follow(r);
-	if (!found)
+	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || !nm_nat_key_of(r, 0, NM_EGRESS) || !nm_nat_find(r))
 		return NM_TCX_NEXT;
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_EGRESS);

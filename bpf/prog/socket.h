@@ -10,24 +10,32 @@ enum nm_tcp_state {
 	NM_TCP_STATE_LISTEN = 10, /* TCP_LISTEN */
 };
 
+/* 1 when it is of IPv4: look-ups are written twice, since the verifier wants the key's size as a constant. */
+nm_inline nm_bool nm_socket_key(struct bpf_sock_tuple *key, const struct nm_addr *saddr, const struct nm_addr *daddr,
+	__be16 sport_be, __be16 dport_be)
+{
+	if (nm_addr_is_v4(daddr)) {
+		key->ipv4.saddr = saddr->w[3];
+		key->ipv4.daddr = daddr->w[3];
+		key->ipv4.sport = sport_be;
+		key->ipv4.dport = dport_be;
+		return 1;
+	}
+	__builtin_memcpy(key->ipv6.saddr, saddr, sizeof(*saddr));
+	__builtin_memcpy(key->ipv6.daddr, daddr, sizeof(*daddr));
+	key->ipv6.sport = sport_be;
+	key->ipv6.dport = dport_be;
+	return 0;
+}
+
 /* The socket of this node that would receive a packet with these addresses and ports. The caller releases it. */
 nm_inline struct bpf_sock *nm_socket_at(struct __sk_buff *skb, const struct nm_addr *saddr, const struct nm_addr *daddr,
 	__be16 sport_be, __be16 dport_be)
 {
 	struct bpf_sock_tuple key = {};
 
-	/* Two calls, since the verifier wants the size as a constant. */
-	if (nm_addr_is_v4(daddr)) {
-		key.ipv4.saddr = saddr->w[3];
-		key.ipv4.daddr = daddr->w[3];
-		key.ipv4.sport = sport_be;
-		key.ipv4.dport = dport_be;
+	if (nm_socket_key(&key, saddr, daddr, sport_be, dport_be))
 		return bpf_skc_lookup_tcp(skb, &key, sizeof(key.ipv4), BPF_F_CURRENT_NETNS, 0);
-	}
-	__builtin_memcpy(key.ipv6.saddr, saddr, sizeof(*saddr));
-	__builtin_memcpy(key.ipv6.daddr, daddr, sizeof(*daddr));
-	key.ipv6.sport = sport_be;
-	key.ipv6.dport = dport_be;
 	return bpf_skc_lookup_tcp(skb, &key, sizeof(key.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
@@ -59,19 +67,10 @@ nm_inline __u32 nm_socket_find_udp(struct __sk_buff *skb, const struct nm_tuple 
 	struct bpf_sock_tuple key = {};
 	struct bpf_sock *sk;
 
-	if (nm_addr_is_v4(&t->daddr)) {
-		key.ipv4.saddr = t->saddr.w[3];
-		key.ipv4.daddr = t->daddr.w[3];
-		key.ipv4.sport = t->sport_be;
-		key.ipv4.dport = t->dport_be;
+	if (nm_socket_key(&key, &t->saddr, &t->daddr, t->sport_be, t->dport_be))
 		sk = bpf_sk_lookup_udp(skb, &key, sizeof(key.ipv4), BPF_F_CURRENT_NETNS, 0);
-	} else {
-		__builtin_memcpy(key.ipv6.saddr, &t->saddr, sizeof(t->saddr));
-		__builtin_memcpy(key.ipv6.daddr, &t->daddr, sizeof(t->daddr));
-		key.ipv6.sport = t->sport_be;
-		key.ipv6.dport = t->dport_be;
+	else
 		sk = bpf_sk_lookup_udp(skb, &key, sizeof(key.ipv6), BPF_F_CURRENT_NETNS, 0);
-	}
 	if (!sk)
 		return NM_SOCKET_NONE;
 	bpf_sk_release(sk);

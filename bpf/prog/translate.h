@@ -186,6 +186,23 @@ __attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_r
 	return nm_nat_claim_port(skb, r) ? NM_REASON_TRANSLATED : NM_REASON_NO_PORT;
 }
 
+/*
+ * r->to for r->p, by a row or as something new: TRANSLATED; COUNT when it is none of ours; else the reason to drop.
+ */
+nm_inline __u32 nm_nat_find_or_open(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	__u32 reason;
+
+	if (nm_nat_find(r))
+		return NM_REASON_TRANSLATED;
+	if (r->p.kind != NM_PACKET_FLOW || r->p.fragment == NM_FRAGMENT_LATER)
+		return NM_REASON_COUNT;
+	reason = nm_nat_open(skb, r);
+	if (reason == NM_REASON_TRANSLATED)
+		nm_nat_flag_older(r);
+	return reason;
+}
+
 /* Writes r->to into the packet, and into r->p: 0, or -1. */
 nm_inline int nm_nat_apply(struct __sk_buff *skb, struct nm_nat_room *r)
 {

@@ -21,11 +21,6 @@ enum nm_packet_type {
 	NM_PACKET_HOST = 0, /* PACKET_HOST */
 };
 
-nm_inline nm_bool nm_vip_find(struct nm_nat_room *r)
-{
-	return r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek(r) : nm_nat_follow(r);
-}
-
 nm_inline int nm_vip_refuse(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
 {
 	r->reason = reason;
@@ -39,16 +34,11 @@ __attribute__((noinline)) int nm_vip_from_pod(struct __sk_buff *skb, struct nm_n
 
 	if (!r || !nm_nat_key_of(r, ifindex, NM_EGRESS))
 		return NM_VIP_NONE;
-	if (!nm_vip_find(r)) {
-		if (r->p.kind != NM_PACKET_FLOW || r->p.fragment == NM_FRAGMENT_LATER)
-			return NM_VIP_NONE;
-		reason = nm_nat_open(skb, r);
-		if (reason == NM_REASON_COUNT)
-			return NM_VIP_NONE;
-		if (reason != NM_REASON_TRANSLATED)
-			return nm_vip_refuse(skb, r, reason);
-		nm_nat_flag_older(r);
-	}
+	reason = nm_nat_find_or_open(skb, r);
+	if (reason == NM_REASON_COUNT)
+		return NM_VIP_NONE;
+	if (reason != NM_REASON_TRANSLATED)
+		return nm_vip_refuse(skb, r, reason);
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, ifindex, NM_EGRESS);
 	if (nm_nat_apply(skb, r)) {
@@ -61,7 +51,7 @@ __attribute__((noinline)) int nm_vip_from_pod(struct __sk_buff *skb, struct nm_n
 /* r->p goes to the pod behind `ifindex`, whose gate let it pass. */
 __attribute__((noinline)) int nm_vip_to_pod(struct __sk_buff *skb, struct nm_nat_room *r, __u32 ifindex)
 {
-	if (!r || !nm_nat_key_of(r, ifindex, NM_INGRESS) || !nm_vip_find(r))
+	if (!r || !nm_nat_key_of(r, ifindex, NM_INGRESS) || !nm_nat_find(r))
 		return NM_VIP_NONE;
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, ifindex, NM_INGRESS);
@@ -76,7 +66,7 @@ __attribute__((noinline)) int nm_vip_answer(struct __sk_buff *skb, struct nm_nat
 {
 	__u32 reason;
 
-	if (!r || !nm_nat_key_of(r, 0, NM_EGRESS) || !nm_vip_find(r))
+	if (!r || !nm_nat_key_of(r, 0, NM_EGRESS) || !nm_nat_find(r))
 		return NM_VIP_NONE;
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_EGRESS);

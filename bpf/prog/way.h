@@ -10,8 +10,6 @@
 enum nm_way_limit {
 	NM_TCX_REDIRECT = 7,	/* TC_ACT_REDIRECT */
 	NM_WAY_SOURCE = 1 << 4, /* BPF_FIB_LOOKUP_SRC, since 6.7 */
-	NM_WAY_AF_INET = 2,
-	NM_WAY_AF_INET6 = 10,
 	NM_HOPS = 64,
 	NM_QUOTE_MAX = 128,
 };
@@ -43,11 +41,11 @@ __attribute__((noinline)) int nm_way(struct __sk_buff *skb, struct nm_nat_room *
 		r->way.l4_protocol = r->p.t.proto;
 		r->way.tot_len = nm_way_length(skb, &r->p);
 		if (v4) {
-			r->way.family = NM_WAY_AF_INET;
+			r->way.family = NM_AF_INET;
 			r->way.ipv4_dst = r->to.daddr.w[3];
 			r->way.ipv4_src = find_source ? 0 : r->to.saddr.w[3];
 		} else {
-			r->way.family = NM_WAY_AF_INET6;
+			r->way.family = NM_AF_INET6;
 			__builtin_memcpy(r->way.ipv6_dst, &r->to.daddr, sizeof(r->way.ipv6_dst));
 			if (!find_source)
 				__builtin_memcpy(r->way.ipv6_src, &r->to.saddr, sizeof(r->way.ipv6_src));
@@ -115,6 +113,15 @@ nm_inline void nm_tell_icmp(struct nm_icmp_header *icmp, __u8 type, __u8 code, _
 	__builtin_memcpy(&icmp->id, &word, sizeof(word));
 }
 
+/* Of the packet's network part the first `quoted` bytes stay, behind `head`. */
+nm_inline int nm_tell_put(struct __sk_buff *skb, const void *head, __u32 size, __u32 quoted)
+{
+	if (bpf_skb_change_tail(skb, ETH_HLEN + quoted, 0) ||
+		bpf_skb_adjust_room(skb, size - ETH_HLEN, BPF_ADJ_ROOM_MAC, 0))
+		return -1;
+	return bpf_skb_store_bytes(skb, 0, head, size, 0) ? -1 : 0;
+}
+
 nm_inline int nm_tell_v4(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quoted, __u32 reason)
 {
 	struct nm_tell4 head;
@@ -146,10 +153,7 @@ nm_inline int nm_tell_v4(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quo
 	__builtin_memcpy(sum, &head.icmp, sizeof(head.icmp));
 	head.icmp.checksum = nm_csum_fold(bpf_csum_diff(
 		NULL, 0, (__be32 *)r->quote, sizeof(r->quote), bpf_csum_diff(NULL, 0, sum, sizeof(head.icmp), 0)));
-	if (bpf_skb_change_tail(skb, ETH_HLEN + quoted, 0) ||
-		bpf_skb_adjust_room(skb, sizeof(head.ip) + sizeof(head.icmp), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	return bpf_skb_store_bytes(skb, 0, &head, sizeof(head), 0) ? -1 : 0;
+	return nm_tell_put(skb, &head, sizeof(head), quoted);
 }
 
 nm_inline int nm_tell_v6(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quoted, __u32 reason)
@@ -186,10 +190,7 @@ nm_inline int nm_tell_v6(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quo
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&pseudo, sizeof(pseudo), 0);
 	sum = bpf_csum_diff(NULL, 0, icmp, sizeof(icmp), sum);
 	head.icmp.checksum = nm_csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)r->quote, sizeof(r->quote), sum));
-	if (bpf_skb_change_tail(skb, ETH_HLEN + quoted, 0) ||
-		bpf_skb_adjust_room(skb, sizeof(head.ip) + sizeof(head.icmp), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	return bpf_skb_store_bytes(skb, 0, &head, sizeof(head), 0) ? -1 : 0;
+	return nm_tell_put(skb, &head, sizeof(head), quoted);
 }
 
 /*
@@ -250,7 +251,7 @@ nm_inline int nm_depart(const struct nm_nat_room *r)
 {
 	struct bpf_redir_neigh next = {.nh_family = r->way.family};
 
-	if (r->way.family == NM_WAY_AF_INET)
+	if (r->way.family == NM_AF_INET)
 		next.ipv4_nh = r->way.ipv4_dst;
 	else
 		__builtin_memcpy(next.ipv6_nh, r->way.ipv6_dst, sizeof(next.ipv6_nh));

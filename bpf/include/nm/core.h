@@ -26,6 +26,12 @@ enum nm_tcx {
 	NM_TCX_DROP = 2,
 };
 
+/* linux/socket.h has them not, or not without libc. */
+enum nm_family {
+	NM_AF_INET = 2,
+	NM_AF_INET6 = 10,
+};
+
 /* Source and destination of a packet or connection, in the direction it travels. */
 struct nm_tuple {
 	struct nm_addr saddr;
@@ -47,6 +53,11 @@ nm_inline void nm_addr_from_v4(struct nm_addr *a, __be32 v4)
 	a->w[1] = 0;
 	a->w[2] = bpf_htonl(0xffff);
 	a->w[3] = v4;
+}
+
+nm_inline nm_bool nm_addr_equal(const struct nm_addr *a, const struct nm_addr *b)
+{
+	return a->w[3] == b->w[3] && a->w[2] == b->w[2] && a->w[1] == b->w[1] && a->w[0] == b->w[0];
 }
 
 /* fe80::/10: never routed, so at a pod's interface the other end is the node. */
