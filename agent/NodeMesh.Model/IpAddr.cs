@@ -62,5 +62,8 @@ public readonly record struct IpAddr(ulong Hi, ulong Lo) : IComparable<IpAddr>
 
     public int CompareTo(IpAddr other) => Hi != other.Hi ? Hi.CompareTo(other.Hi) : Lo.CompareTo(other.Lo);
 
+    /// <summary>"10.0.0.1:80", "[fd00::1]:80".</summary>
+    public string WithPort(ushort port) => IsIPv4 ? $"{this}:{port}" : $"[{this}]:{port}";
+
     public override string ToString() => ToIPAddress().ToString();
 }

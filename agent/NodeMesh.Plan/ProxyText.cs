@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using NodeMesh.Model;
 using MatchType = NodeMesh.Model.MatchType;
 
@@ -13,11 +12,9 @@ internal static class ProxyText
         text.Section("routes", proxy.Services.OrderBy(s => s.Value.Name, StringComparer.Ordinal).ThenBy(s => s.Key.Address)
             .SelectMany(s => ServiceLines(s.Key, s.Value)));
         text.Section("clusters", Clusters(proxy).DistinctBy(c => c.Name, StringComparer.Ordinal).OrderBy(c => c.Name, StringComparer.Ordinal)
-            .Select(c => $"{c.Name}: {(c.Endpoints.Length == 0 ? "no endpoint" : string.Join(" ", c.Endpoints.Select(e => AddressAndPort(e.Address, e.Port))))}"));
+            .Select(c => $"{c.Name}: {(c.Endpoints.Length == 0 ? "no endpoint" : string.Join(" ", c.Endpoints.Select(e => e.Address.WithPort(e.Port))))}"));
         text.Section("gateways", proxy.Gateways.SelectMany(GatewayLines));
     }
-
-    public static string AddressAndPort(IpAddr address, ushort port) => new IPEndPoint(address.ToIPAddress(), port).ToString();
 
     public static string Match(StringMatch match) => match.Type switch
     {
@@ -36,7 +33,7 @@ internal static class ProxyText
 
     private static IEnumerable<string> ServiceLines(ServiceAddress address, ServicePlan service)
     {
-        yield return $"{service.Name} at {AddressAndPort(address.Address, address.Port)} ({service.Protocol.ToString().ToLowerInvariant()})";
+        yield return $"{service.Name} at {address.Address.WithPort(address.Port)} ({service.Protocol.ToString().ToLowerInvariant()})";
         if (service.Routes is { } routes)
             foreach (var line in TableLines(routes))
                 yield return $"  {line}";

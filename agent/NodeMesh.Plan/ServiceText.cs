@@ -15,7 +15,7 @@ internal static class ServiceText
     {
         var name = plan.Names.Services.GetValueOrDefault(entry.Service) ?? $"service {entry.Service}";
         var flags = (FrontendFlag)entry.Flags;
-        var head = $"{name} at {Kind(plan, key)}{ProxyText.AddressAndPort(key.Addr.ToIpAddr(), key.PortBe.ToHost())}{Traits(plan, entry, flags)}";
+        var head = $"{name} at {Kind(plan, key)}{key.Addr.ToIpAddr().WithPort(key.PortBe.ToHost())}{Traits(plan, entry, flags)}";
         var isSplit = entry.Inside != entry.Outside || flags.HasFlag(FrontendFlag.DropInside) != flags.HasFlag(FrontendFlag.DropOutside);
         if (!isSplit)
         {
@@ -74,5 +74,5 @@ internal static class ServiceText
             : slots.Select(Text);
     }
 
-    private static string Text(BackendEntry backend) => ProxyText.AddressAndPort(backend.Addr.ToIpAddr(), backend.PortBe.ToHost());
+    private static string Text(BackendEntry backend) => backend.Addr.ToIpAddr().WithPort(backend.PortBe.ToHost());
 }

@@ -46,11 +46,9 @@ internal static class ConnectionMapping
         OpenedBy = c.PodOpened ? "pod" : "peer",
         Way = c.Translation is not null ? "translated" : c.HandedOver || c.ByProxy ? "proxy" : c.Local ? "pod to pod" : "stack",
         ExpiresInMs = (long)c.ExpiresIn.TotalMilliseconds,
-        Backend = c.Translation is { } to ? Socket(to.Backend, to.BackendPort) : "",
-        SeenAs = c.Translation is { } by ? Socket(by.Source, by.SourcePort) : "",
+        Backend = c.Translation is { } to ? to.Backend.WithPort(to.BackendPort) : "",
+        SeenAs = c.Translation is { } by ? by.Source.WithPort(by.SourcePort) : "",
     };
-
-    private static string Socket(IpAddr address, ushort port) => address.IsIPv4 ? $"{address}:{port}" : $"[{address}]:{port}";
 
     private static HashSet<uint> PodOf(ReconcileReport? report, string name) =>
         report?.Endpoints.FirstOrDefault(e => e.Ifindex > 0 && e.Name.ToString() == name) is { } pod

@@ -64,7 +64,7 @@ internal static class ServiceMapping
             FrontendKind.HostPort => "host port",
             _ => "cluster IP",
         },
-        Address = Socket(key.Addr.ToIpAddr(), key.PortBe.ToHost()),
+        Address = key.Addr.ToIpAddr().WithPort(key.PortBe.ToHost()),
         InsideBackends = (uint)Backends(plan, entry.Inside).Distinct().Count(),
         OutsideBackends = (uint)Backends(plan, entry.Outside).Distinct().Count(),
         SourceRanges = ((FrontendFlag)entry.Flags).HasFlag(FrontendFlag.Ranges) ? plan.Names.SourceRanges.GetValueOrDefault(entry.Ranges, "") : "",
@@ -72,7 +72,7 @@ internal static class ServiceMapping
 
     private static Backend Endpoint(Model.Backend backend, NodeFacts node, bool chosen, int connections) => new()
     {
-        Address = Socket(backend.Address, backend.Port),
+        Address = backend.Address.WithPort(backend.Port),
         Node = backend.NodeName,
         Zone = backend.Zone ?? "",
         State = !backend.NotReady ? "ready" : backend is { Terminating: true, NotServing: false } ? "terminating" : "not ready",
@@ -84,6 +84,4 @@ internal static class ServiceMapping
     private static IEnumerable<(IpAddr Address, ushort Port)> Backends(MeshPlan plan, Group group) => Enumerable.Range(0, (int)group.Slots)
         .Select(slot => plan.Kernel.Backends[new BackendKey { Backend = plan.Kernel.Slots[new SlotKey { Group = group.Id, Slot = (uint)slot }].Backend }])
         .Select(b => (b.Addr.ToIpAddr(), b.PortBe.ToHost()));
-
-    private static string Socket(IpAddr address, ushort port) => address.IsIPv4 ? $"{address}:{port}" : $"[{address}]:{port}";
 }

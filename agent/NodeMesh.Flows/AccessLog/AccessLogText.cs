@@ -59,8 +59,7 @@ public static class AccessLogText
         Put(to, "\n");
     }
 
-    private static string Socket(IpAddr address, ushort port) =>
-        address.IsUnspecified ? "-" : address.IsIPv4 ? $"{address}:{port}" : $"[{address}]:{port}";
+    private static string Socket(IpAddr address, ushort port) => address.IsUnspecified ? "-" : address.WithPort(port);
 
     private static string Latin(ReadOnlySpan<byte> bytes) => Encoding.Latin1.GetString(bytes);
 
