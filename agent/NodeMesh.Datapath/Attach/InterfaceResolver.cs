@@ -25,9 +25,13 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 
     private Dictionary<ObjectName, int> _last = [];
 
+    // Interfaces of pods' namespaces by the number that the node's has for each; read once a round.
+    private readonly Dictionary<int, List<NetInterface>> _insides = [];
+
     public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints)
     {
         var host = RtLinks.Dump(netlink);
+        _insides.Clear();
         var found = new Dictionary<EndpointPlan, int>();
         var missing = new Dictionary<EndpointPlan, string>();
         foreach (var endpoint in endpoints)
@@ -46,33 +50,32 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         }
 
         _last = found.ToDictionary(f => f.Key.Name, f => f.Value);
-        var insides = new Dictionary<int, List<NetInterface>>();
-        return new ResolvedInterfaces(found.ToDictionary(f => f.Key, f => LinkOf(host.Find(i => i.Ifindex == f.Value), f.Value, insides)), missing, Devices(host, found.Values.ToHashSet()));
+        return new ResolvedInterfaces(found.ToDictionary(f => f.Key, f => LinkOf(host.Find(i => i.Ifindex == f.Value), f.Value)), missing, Devices(host, found.Values.ToHashSet()));
     }
 
     /// <summary>Straight into the pod leads only a veth whose other end is the pod's own interface: not a port of a bridge, behind which stands another link address.</summary>
-    private PodLink LinkOf(NetInterface? host, int ifindex, Dictionary<int, List<NetInterface>> insides)
+    private PodLink LinkOf(NetInterface? host, int ifindex)
     {
         if (host is not { Kind: "veth", PeerNetnsId: >= 0 })
             return new PodLink(ifindex, 0, default, default);
-        if (!insides.TryGetValue(host.PeerNetnsId, out var inside))
-            insides.Add(host.PeerNetnsId, inside = Inside(host.PeerNetnsId));
-        return inside.Find(i => i.Ifindex == host.PeerIfindex) is { Master: 0 } pod && pod.Mac != default && host.Mac != default
-            ? new PodLink(ifindex, host.Mtu, pod.Mac, host.Mac)
-            : new PodLink(ifindex, 0, default, default);
-    }
-
-    /// <summary>Nothing when the namespace went away meanwhile: its pod will, too.</summary>
-    private List<NetInterface> Inside(int netnsId)
-    {
         try
         {
-            return RtLinks.Dump(netlink, netnsId);
+            return Inside(host.PeerNetnsId).Find(i => i.Ifindex == host.PeerIfindex) is { Master: 0 } pod && pod.Mac != default && host.Mac != default
+                ? new PodLink(ifindex, host.Mtu, pod.Mac, host.Mac)
+                : new PodLink(ifindex, 0, default, default);
         }
         catch (SyscallException)
         {
-            return [];
+            // The namespace went away meanwhile: its pod will, too.
+            return new PodLink(ifindex, 0, default, default);
         }
+    }
+
+    private List<NetInterface> Inside(int netnsId)
+    {
+        if (!_insides.TryGetValue(netnsId, out var inside))
+            _insides.Add(netnsId, inside = RtLinks.Dump(netlink, netnsId));
+        return inside;
     }
 
     private (int Ifindex, string Reason) Find(EndpointPlan endpoint, List<NetInterface> host)
@@ -89,7 +92,8 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         try
         {
             using var netns = NetNamespace.Open(attachment.Netns);
-            var sides = RtLinks.HostSides(netlink, host, netns.Handle);
+            var id = RtLinks.NetnsId(netlink, netns.Handle);
+            var sides = RtLinks.HostSides(host, Inside(id), id);
             return sides.Count switch
             {
                 0 => (0, $"no veth of this host leads into {netns.Path}"),

@@ -105,17 +105,14 @@ public static class RtLinks
     }
 
     /// <summary>
-    /// The ends in the socket's namespace of veth pairs whose other end is in <paramref name="netns"/>. Both ends must name each other: interface numbers
-    /// alone are ambiguous, since each namespace counts from one.
+    /// The ends in one namespace of veth pairs whose other end is in another. Both ends must name each other: interface numbers alone are ambiguous, since each
+    /// namespace counts from one.
     /// </summary>
-    /// <param name="host">A fresh <see cref="Dump"/> of the socket's namespace.</param>
-    public static List<NetInterface> HostSides(NetlinkSocket socket, IReadOnlyList<NetInterface> host, OwnedFd netns)
-    {
-        var id = NetnsId(socket, netns);
-        var inside = Dump(socket, id);
-        return host.Where(h => h.Kind == "veth" && h.PeerNetnsId == id
+    /// <param name="host">A fresh <see cref="Dump"/> of the one.</param>
+    /// <param name="inside">And of the other, which the one knows as <paramref name="id"/> (<see cref="NetnsId"/>).</param>
+    public static List<NetInterface> HostSides(IReadOnlyList<NetInterface> host, IReadOnlyList<NetInterface> inside, int id) =>
+        host.Where(h => h.Kind == "veth" && h.PeerNetnsId == id
             && inside.Any(p => p.Kind == "veth" && p.Ifindex == h.PeerIfindex && p.PeerIfindex == h.Ifindex)).ToList();
-    }
 
     internal static NetInterface Parse(ReadOnlySpan<byte> payload)
     {

@@ -18,8 +18,14 @@ public sealed class NetlinkTests
             var host = RtLinks.Dump(socket);
             using var netnsA = NetNamespace.Open(a);
             using var netnsB = NetNamespace.Open(b);
-            Assert.That(RtLinks.HostSides(socket, host, netnsA.Handle).Select(l => l.Name), Is.EqualTo(new[] { "va" }));
-            Assert.That(RtLinks.HostSides(socket, host, netnsB.Handle).Select(l => l.Name), Is.EqualTo(new[] { "vb" }));
+            Assert.That(HostSides(netnsA), Is.EqualTo(new[] { "va" }));
+            Assert.That(HostSides(netnsB), Is.EqualTo(new[] { "vb" }));
+
+            IEnumerable<string> HostSides(NetNamespace netns)
+            {
+                var id = RtLinks.NetnsId(socket, netns.Handle);
+                return RtLinks.HostSides(host, RtLinks.Dump(socket, id), id).Select(l => l.Name);
+            }
         });
     }
 
