@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NodeMesh.Datapath.Load;
 using NodeMesh.Datapath.Tables;
 using NodeMesh.Native.Bpf;
@@ -70,7 +71,7 @@ public sealed class ConnectionSweeper : IDisposable
     /// <exception cref="BpfException">The kernel refused.</exception>
     internal void Sweep()
     {
-        var owners = _endpoints.ReadAll().Keys.Select(e => e.Ifindex).Append((uint)ShareWhose.All).ToArray();
+        var owners = _endpoints.ReadAll().Keys.Select(e => e.Ifindex).Append((uint)ShareWhose.All).ToHashSet();
         var load = new List<ConnectionLoad>();
         for (var table = 0u; table < _tables.Length; table++)
         {
@@ -118,7 +119,7 @@ public sealed class ConnectionSweeper : IDisposable
                 if (entries[i].ExpiresNs <= now)
                     over.Add(keys[i]);
                 else if (ConnectionTables.StateOf(entries[i].Flags) != ConnectionState.Closed)
-                    live[Owner(keys[i], entries[i])] = live.GetValueOrDefault(Owner(keys[i], entries[i])) + 1;
+                    CollectionsMarshal.GetValueRefOrAddDefault(live, ConnectionTables.OwnerOf(keys[i], entries[i]), out _)++;
             }
         });
 
@@ -132,10 +133,10 @@ public sealed class ConnectionSweeper : IDisposable
         return live;
     }
 
-    private ConnectionLoad Limit(uint table, uint[] owners, Dictionary<uint, ulong> live)
+    private ConnectionLoad Limit(uint table, HashSet<uint> owners, Dictionary<uint, ulong> live)
     {
         var pressure = _tables[table].Facts.MaxEntries * 3L / 4;
-        var share = Math.Max(LeastShare, pressure / owners.Length);
+        var share = Math.Max(LeastShare, pressure / owners.Count);
         var until = ConnectionTables.Now + (ulong)(s_valid.TotalMilliseconds * 1e6);
         var total = live.Values.Aggregate(0UL, (a, b) => a + b);
         foreach (var owner in owners)
@@ -149,6 +150,4 @@ public sealed class ConnectionSweeper : IDisposable
 
         return new ConnectionLoad(_tables[table].Name, (long)total, pressure, share);
     }
-
-    private static uint Owner(in CtKey key, in CtEntry entry) => key.Ifindex != 0 ? key.Ifindex : entry.Opener;
 }

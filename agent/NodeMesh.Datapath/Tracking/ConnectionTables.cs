@@ -65,6 +65,9 @@ public sealed class ConnectionTables : IDisposable
             table.Dispose();
     }
 
+    /// <summary>As nm_ct_owner in bpf/lib/conntrack.h: the pod at whose gate it is tracked, or the opener.</summary>
+    internal static uint OwnerOf(in CtKey key, in CtEntry entry) => key.Ifindex != 0 ? key.Ifindex : entry.Opener;
+
     internal static ConnectionState StateOf(byte flags)
     {
         const CtFlag Both = CtFlag.FinOpener | CtFlag.FinReply;
@@ -108,7 +111,7 @@ public sealed class ConnectionTables : IDisposable
         new Translation(entry.Saddr.ToIpAddr(), entry.SportBe.ToHost(), entry.Daddr.ToIpAddr(), entry.DportBe.ToHost()));
 
     private static TrackedConnection Describe(in CtKey key, in CtEntry entry, ulong now) => new(
-        key.Ifindex != 0 ? key.Ifindex : entry.Opener,
+        OwnerOf(key, entry),
         key.Direction == (byte)Direction.Egress,
         key.Proto,
         key.Saddr.ToIpAddr(),
