@@ -14,9 +14,11 @@ public sealed class IdSpaceTests
         var wanted = Enumerable.Range(0, random.Next(1, 12)).ToDictionary(Crowded, _ => random.Next(1, 3));
         var space = IdSpace.Assign(wanted);
         var edit = new IdEdit(space);
+        var seen = wanted.Keys.ToHashSet();
         for (var i = 0; i < 3; i++)
         {
             var hash = Crowded(random.Next(16));
+            seen.Add(hash);
             if (random.Next(2) == 0)
             {
                 wanted[hash] = wanted.GetValueOrDefault(hash) + 1;
@@ -30,8 +32,13 @@ public sealed class IdSpaceTests
             }
         }
 
+        // It may give up, but only for the reason it has to: two contents that would like one number.
         if (edit.IsDisturbed)
-            Assert.Pass("all is to be assigned anew");
+        {
+            Assert.That(seen.Select(h => h.Natural), Is.Not.Unique);
+            return;
+        }
+
         var anew = IdSpace.Assign(wanted);
         Assert.That(edit.ToSpace().Holders, Is.EquivalentTo(anew.Holders));
         Assert.That(wanted.Keys.Select(edit.ToSpace().Of), Is.EqualTo(wanted.Keys.Select(anew.Of)));
