@@ -96,23 +96,7 @@ public sealed class NodeBox : IDisposable
     {
         var pod = new PodBox(this, name, ns, _pods.Count + 2);
         _pods.Add(pod);
-        Shell.Script($"""
-            ip netns add {pod.Netns.Name}
-            nsenter --net=/run/netns/{pod.Netns.Name} sysctl -qw net.ipv6.conf.default.accept_dad=0
-            ip -n {pod.Netns.Name} link set lo up
-            ip -n {Node.Name} link add {pod.HostInterface} type veth peer name eth0 netns {pod.Netns.Name}
-            ip -n {pod.Netns.Name} addr add {pod.Address}/32 dev eth0
-            ip -n {pod.Netns.Name} addr add {pod.Address6}/128 dev eth0 nodad
-            ip -n {pod.Netns.Name} link set eth0 up
-            ip -n {Node.Name} addr add 10.244.0.1/32 dev {pod.HostInterface}
-            ip -n {Node.Name} addr add fe80::1/64 dev {pod.HostInterface} nodad
-            ip -n {Node.Name} link set {pod.HostInterface} up
-            ip -n {Node.Name} route add {pod.Address}/32 dev {pod.HostInterface}
-            ip -n {Node.Name} -6 route add {pod.Address6}/128 dev {pod.HostInterface}
-            ip -n {pod.Netns.Name} route add 10.244.0.1 dev eth0 scope link
-            ip -n {pod.Netns.Name} route add default via 10.244.0.1
-            ip -n {pod.Netns.Name} -6 route add default via fe80::1 dev eth0
-            """).MustSucceed($"making pod {name}");
+        pod.Connect(Node, "10.244.0.1");
         WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest(labels ?? $"app: {name}", ports));
         return pod;
     }

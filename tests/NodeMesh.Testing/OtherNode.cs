@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace NodeMesh.Testing;
 
 /// <summary>Another node of the cluster, without agent: a plain router on a link of its own to the box's node, with pods behind it.</summary>
@@ -53,23 +51,7 @@ public sealed class OtherNode
     public PodBox AddPod(string name, string? labels = null)
     {
         var pod = new PodBox(_box, name, "default", ++_pods + 1, Name, 1);
-        Shell.Script(string.Create(CultureInfo.InvariantCulture, $"""
-            ip netns add {pod.Netns.Name}
-            nsenter --net=/run/netns/{pod.Netns.Name} sysctl -qw net.ipv6.conf.default.accept_dad=0
-            ip -n {pod.Netns.Name} link set lo up
-            ip -n {Netns.Name} link add {pod.HostInterface} type veth peer name eth0 netns {pod.Netns.Name}
-            ip -n {pod.Netns.Name} addr add {pod.Address}/32 dev eth0
-            ip -n {pod.Netns.Name} addr add {pod.Address6}/128 dev eth0 nodad
-            ip -n {pod.Netns.Name} link set eth0 up
-            ip -n {Netns.Name} addr add 10.244.1.1/32 dev {pod.HostInterface}
-            ip -n {Netns.Name} addr add fe80::1/64 dev {pod.HostInterface} nodad
-            ip -n {Netns.Name} link set {pod.HostInterface} up
-            ip -n {Netns.Name} route add {pod.Address}/32 dev {pod.HostInterface}
-            ip -n {Netns.Name} -6 route add {pod.Address6}/128 dev {pod.HostInterface}
-            ip -n {pod.Netns.Name} route add 10.244.1.1 dev eth0 scope link
-            ip -n {pod.Netns.Name} route add default via 10.244.1.1
-            ip -n {pod.Netns.Name} -6 route add default via fe80::1 dev eth0
-            """)).MustSucceed($"making pod {name} of the other node");
+        pod.Connect(Netns, "10.244.1.1");
         _box.WriteConfig($"pod-default-{name}.yaml", pod.Manifest(labels ?? $"app: {name}", ""));
         return pod;
     }

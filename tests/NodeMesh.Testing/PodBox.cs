@@ -48,6 +48,26 @@ public sealed class PodBox
           }
         """);
 
+    /// <summary>Makes the pod's namespace and the veth pair between it and its node.</summary>
+    /// <param name="gateway">An address of the node, IPv4.</param>
+    internal void Connect(Netns node, string gateway) => Shell.Script($"""
+        ip netns add {Netns.Name}
+        nsenter --net=/run/netns/{Netns.Name} sysctl -qw net.ipv6.conf.default.accept_dad=0
+        ip -n {Netns.Name} link set lo up
+        ip -n {node.Name} link add {HostInterface} type veth peer name eth0 netns {Netns.Name}
+        ip -n {Netns.Name} addr add {Address}/32 dev eth0
+        ip -n {Netns.Name} addr add {Address6}/128 dev eth0 nodad
+        ip -n {Netns.Name} link set eth0 up
+        ip -n {node.Name} addr add {gateway}/32 dev {HostInterface}
+        ip -n {node.Name} addr add fe80::1/64 dev {HostInterface} nodad
+        ip -n {node.Name} link set {HostInterface} up
+        ip -n {node.Name} route add {Address}/32 dev {HostInterface}
+        ip -n {node.Name} -6 route add {Address6}/128 dev {HostInterface}
+        ip -n {Netns.Name} route add {gateway} dev eth0 scope link
+        ip -n {Netns.Name} route add default via {gateway}
+        ip -n {Netns.Name} -6 route add default via fe80::1 dev eth0
+        """).MustSucceed($"making pod {Name}");
+
     internal string Manifest(string labels, string ports) => $$"""
         apiVersion: v1
         kind: Pod
