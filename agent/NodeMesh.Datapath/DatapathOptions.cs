@@ -78,6 +78,8 @@ public sealed record MapSizes
     public uint NatAny { get; init; } = 32768;
 
     public uint NatFragments { get; init; } = 8192;
+
+    public uint RuleHits { get; init; } = 16384;
 }
 
 /// <summary>

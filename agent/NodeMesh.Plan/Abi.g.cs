@@ -337,6 +337,21 @@ public partial record struct ReverseKey
     private byte _pad0_4;
 }
 
+/// <summary>struct nm_rule_hit_entry, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct RuleHitEntry
+{
+    public ulong Connections;
+}
+
+/// <summary>struct nm_rule_hit_key, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct RuleHitKey
+{
+    public uint Rule;
+    public uint Reason;
+}
+
 /// <summary>struct nm_share_entry, 24 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 24)]
 public partial record struct ShareEntry
@@ -392,11 +407,16 @@ public partial record struct SourceRangeKey
     public Addr Addr;
 }
 
-/// <summary>struct nm_verdict_entry, 4 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 4)]
+/// <summary>struct nm_verdict_entry, 12 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 12)]
 public partial record struct VerdictEntry
 {
-    public uint Verdict;
+    public byte Verdict;
+    public byte Audit;
+    private byte _pad0_0;
+    private byte _pad0_1;
+    public uint Rule;
+    public uint AuditRule;
 }
 
 /// <summary>struct nm_verdict_key, 16 bytes.</summary>
@@ -527,7 +547,11 @@ public enum Reason : uint
     NoRoute = 24,
     PortTaken = 25,
     ConnectionShare = 26,
-    Count = 27,
+    AuditDenied = 27,
+    AuditDefaultDeny = 28,
+    SpoofedSource = 29,
+    ForgedNeighbour = 30,
+    Count = 31,
 }
 
 /// <summary>enum nm_share_table.</summary>
@@ -594,6 +618,10 @@ public static class ReasonText
         Reason.NoRoute => "no_route",
         Reason.PortTaken => "port_taken",
         Reason.ConnectionShare => "connection_share",
+        Reason.AuditDenied => "audit_denied",
+        Reason.AuditDefaultDeny => "audit_default_deny",
+        Reason.SpoofedSource => "spoofed_source",
+        Reason.ForgedNeighbour => "forged_neighbour",
         _ => "unknown",
     };
 
@@ -627,18 +655,22 @@ public static class ReasonText
         Reason.NoRoute => "the node has no route to the backend or client",
         Reason.PortTaken => "a process of the node wanted a port that a service has",
         Reason.ConnectionShare => "the connection table is nearly full and the pod has its share of it",
+        Reason.AuditDenied => "passed, though an explicit Deny rule under audit would have refused it",
+        Reason.AuditDefaultDeny => "passed, though isolation under audit would have refused it",
+        Reason.SpoofedSource => "a pod sent from an address that is not its own",
+        Reason.ForgedNeighbour => "a pod spoke for a router, or for an address that is not its own",
         _ => "unknown",
     };
 
     /// <summary>The packet or connection was refused; the others passed, or are counted beside the verdict.</summary>
-    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket or Reason.NoPort or Reason.SourceRange or Reason.TrafficPolicy or Reason.TooBig or Reason.HopLimit or Reason.NoRoute or Reason.PortTaken or Reason.ConnectionShare;
+    public static bool IsDrop(Reason reason) => reason is Reason.PolicyDenied or Reason.DefaultDeny or Reason.NoPolicy or Reason.L7Required or Reason.NoProxy or Reason.NoBackend or Reason.NotTranslated or Reason.ReservedPort or Reason.WrongOrigin or Reason.Fragment or Reason.Truncated or Reason.UnsupportedProtocol or Reason.NoSocket or Reason.NoPort or Reason.SourceRange or Reason.TrafficPolicy or Reason.TooBig or Reason.HopLimit or Reason.NoRoute or Reason.PortTaken or Reason.ConnectionShare or Reason.SpoofedSource or Reason.ForgedNeighbour;
 }
 
 /// <summary>Tells this layout from every other: the name of the pin directory, and what objects are checked against before loading.</summary>
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "d4ef5ad6e8105f99";
+    public const string Value = "29cc1501b800a3b3";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -674,6 +706,8 @@ public static class AbiHash
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",
         ["nm_reverse_key"] = "59f1e9844dd27ad1",
+        ["nm_rule_hit_entry"] = "10dbada6e4f6bf66",
+        ["nm_rule_hit_key"] = "d08e1c5f4a7a60b7",
         ["nm_share_entry"] = "bc354971d8a3710d",
         ["nm_share_key"] = "6861bf775a8c05b9",
         ["nm_share_use_entry"] = "145b63793d0936e9",
@@ -681,7 +715,7 @@ public static class AbiHash
         ["nm_slot_key"] = "0c6ab0c213f12599",
         ["nm_source_range_entry"] = "5c8ca47a3edfd7e3",
         ["nm_source_range_key"] = "24f544a7f588665c",
-        ["nm_verdict_entry"] = "48ae7765bf7761a7",
+        ["nm_verdict_entry"] = "3b081812649dc58d",
         ["nm_verdict_key"] = "76277df729757f0e",
     }.ToFrozenDictionary();
 }

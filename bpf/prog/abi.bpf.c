@@ -33,6 +33,8 @@ NM_ANCHOR_STRUCT(nm_class_key);
 NM_ANCHOR_STRUCT(nm_class_entry);
 NM_ANCHOR_STRUCT(nm_verdict_key);
 NM_ANCHOR_STRUCT(nm_verdict_entry);
+NM_ANCHOR_STRUCT(nm_rule_hit_key);
+NM_ANCHOR_STRUCT(nm_rule_hit_entry);
 NM_ANCHOR_STRUCT(nm_endpoint_key);
 NM_ANCHOR_STRUCT(nm_endpoint_entry);
 NM_ANCHOR_STRUCT(nm_pod_key);

@@ -94,14 +94,14 @@ internal sealed class Gate : IDisposable
 
     /// <summary>What peers without a rule get.</summary>
     internal void Default(Direction direction, Verdict verdict, uint set = PodSet) =>
-        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Direction = (byte)direction }, new VerdictEntry { Verdict = (uint)verdict });
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)verdict });
 
     /// <summary>What the peers of <see cref="PeerIdentity"/> get on one port; port 0: the whole protocol.</summary>
     internal void Rule(Direction direction, byte proto, ushort port, Verdict verdict, uint set = PodSet, uint identity = PeerIdentity)
     {
         Set("nm_class", new ClassKey { Set = set, Identity = identity, Direction = (byte)direction }, new ClassEntry { Klass = identity });
         // A class has its own last row: the default of peers without a class is not theirs.
-        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Klass = identity, Direction = (byte)direction }, new VerdictEntry { Verdict = (uint)Verdict.DefaultDeny });
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Klass = identity, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Set("nm_verdict", new VerdictKey
         {
             PrefixBits = (uint)(port == 0 ? VerdictBits.Proto : VerdictBits.Full),
@@ -110,7 +110,7 @@ internal sealed class Gate : IDisposable
             Direction = (byte)direction,
             Proto = proto,
             PortBe = Be16.FromHost(port),
-        }, new VerdictEntry { Verdict = (uint)verdict });
+        }, new VerdictEntry { Verdict = (byte)verdict });
     }
 
     internal void Frontend(string address, byte proto, ushort port, FrontendFlag flags) =>

@@ -73,10 +73,10 @@ internal sealed class ServiceGate : IDisposable
     {
         Set("nm_endpoint", new EndpointKey { Ifindex = PodIfindex }, new EndpointEntry { Identity = PodIdentity, Set = 1 });
         foreach (var way in (Direction[])[Direction.Egress, Direction.Ingress])
-            Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Direction = (byte)way }, new VerdictEntry { Verdict = (uint)Verdict.DefaultDeny });
+            Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Direction = (byte)way }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Identity(peer, 400);
         Set("nm_class", new ClassKey { Set = 1, Identity = 400, Direction = (byte)direction }, new ClassEntry { Klass = 1 });
-        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Full, Set = 1, Klass = 1, Direction = (byte)direction, Proto = proto, PortBe = Be16.FromHost(port) }, new VerdictEntry { Verdict = (uint)verdict });
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Full, Set = 1, Klass = 1, Direction = (byte)direction, Proto = proto, PortBe = Be16.FromHost(port) }, new VerdictEntry { Verdict = (byte)verdict });
     }
 
     /// <summary>As if <see cref="NodePortTests"/>' side had translated: a client outside reached the pod by the service.</summary>

@@ -31,7 +31,7 @@ internal static class OptionDocs
             page.Append($"| `{t.Option}` | {t.Holds} | {rows} | {t.RowBytes} | {memory} MiB | {(t.Preallocated ? "at start" : "as rows come")} |\n");
         }
 
-        page.Append("\n`counters` is kept per CPU: its memory is per CPU too.\n");
+        page.Append("\n`counters` and `rule-hits` are kept per CPU: their memory is per CPU too.\n");
         return page.ToString();
     }
 }

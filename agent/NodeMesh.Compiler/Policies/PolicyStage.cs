@@ -72,7 +72,7 @@ internal static class PolicyStage
             foreach (var row in VerdictTable.Of(rules.Isolated, klass.Rules))
             {
                 var key = row.Ports.Key(set, klass.Id, direction);
-                plan.Verdicts.Add(key, new VerdictEntry { Verdict = (uint)row.Verdict });
+                plan.Verdicts.Add(key, new VerdictEntry { Verdict = (byte)row.Verdict });
                 if (row.Http is { } http)
                     plan.Http.Add(key, http);
                 redirectsClass |= row.Verdict == Verdict.Redirect;

@@ -23,6 +23,7 @@ public static class MapCatalog
     public const string Pod = "nm_pod";
     public const string Epoch = "nm_epoch";
     public const string Counter = "nm_counter";
+    public const string RuleHit = "nm_rule_hit";
     public const string ConnectionTcp = "nm_ct_tcp";
     public const string ConnectionAny = "nm_ct_any";
     public const string ShareUse = "nm_share_use";
@@ -53,6 +54,7 @@ public static class MapCatalog
         new(Share, "", "how many they may be", s => 2 * s.Endpoints + 4, (s, _) => s, 80, false),
         new(Fragment, "fragments", "fragmented packets under way", s => s.Fragments, (s, n) => s with { Fragments = n }, 104, true),
         new(Counter, "counters", "counters by pod, reason and direction", s => s.Counters, (s, n) => s with { Counters = n }, 80, true),
+        new(RuleHit, "rule-hits", "policy rules that decided, by what became of the connection", s => s.RuleHits, (s, n) => s with { RuleHits = n }, 72, true),
         new(Reverse, "translations", "UDP sockets that talk to a service", s => s.Translations, (s, n) => s with { Translations = n }, 104, true),
         new(Affinity, "affinities", "clients of services that keep a client's backend", s => s.Affinities, (s, n) => s with { Affinities = n }, 88, true),
         new(NatTcp, "nat-tcp", "TCP connections to services that were translated by packet, two rows each", s => s.NatTcp, (s, n) => s with { NatTcp = n }, 152, true),

@@ -74,6 +74,9 @@ NM_MAP(nm_share, BPF_MAP_TYPE_HASH, nm_share_key, nm_share_entry, 16384, BPF_F_N
 /* What became of a datagram's first fragment. */
 NM_MAP(nm_fragment, BPF_MAP_TYPE_LRU_HASH, nm_fragment_key, nm_fragment_entry, 8192, 0);
 
+/* How often a policy rule decided. */
+NM_MAP(nm_rule_hit, BPF_MAP_TYPE_PERCPU_HASH, nm_rule_hit_key, nm_rule_hit_entry, 16384, 0);
+
 /* Packets and bytes by endpoint, reason and direction. */
 NM_MAP(nm_counter, BPF_MAP_TYPE_PERCPU_HASH, nm_counter_key, nm_counter_entry, 16384, 0);
 

@@ -427,7 +427,7 @@ public sealed class DatapathReconcilerTests
                 ? ImmutableDictionary<FrontendKey, FrontendEntry>.Empty
                 : ImmutableDictionary<FrontendKey, FrontendEntry>.Empty.Add(service, new FrontendEntry { Service = 1, Inside = new Group { Id = 1, Slots = (uint)backends } }),
             Verdicts = Range(verdicts).ToImmutableDictionary(
-                i => VerdictRows.Key(7, i, Direction.Ingress, 96, 6, 80), _ => new VerdictEntry { Verdict = (uint)Verdict.Allow }),
+                i => VerdictRows.Key(7, i, Direction.Ingress, 96, 6, 80), _ => new VerdictEntry { Verdict = (byte)Verdict.Allow }),
             Endpoints = [.. pods.Select(p => new EndpointPlan(
                 new ObjectName("default", p.Suffix), new Attachment(_box.Tag + p.Suffix, ""), [IpAddr.Parse("10.244.0.2")], p.Identity, p.Set))],
         };

@@ -34,7 +34,11 @@ struct nm_class_entry {
 };
 NM_ABI_SIZE(nm_class_entry, 4);
 
-/* nm_verdict: longest prefix over (set, class, direction, proto, port). */
+/*
+ * nm_verdict: longest prefix over (set, class, direction, proto, port). Of ICMP and ICMPv6 the port is the message's
+ * type and code, in that order: _PROTO + 8 bits are a type, + 16 a type and code. Of other protocols without ports it
+ * is 0.
+ */
 struct nm_verdict_key {
 	__u32 prefix_bits; /* NM_VERDICT_BITS_ANY, _PROTO, or _PROTO + 1..16 bits of the port */
 	__u32 set;
@@ -60,9 +64,25 @@ enum nm_verdict {
 };
 
 struct nm_verdict_entry {
-	__u32 verdict; /* enum nm_verdict */
+	__u8 verdict; /* enum nm_verdict */
+	__u8 audit;   /* enum nm_verdict: how policies under audit would have refused; 0: they would not */
+	__u8 pad0[2];
+	__u32 rule;	  /* which rule decided, a hash of its content; 0: none, allowed by default */
+	__u32 audit_rule; /* likewise of audit */
 };
-NM_ABI_SIZE(nm_verdict_entry, 4);
+NM_ABI_SIZE(nm_verdict_entry, 12);
+
+/* nm_rule_hit, per CPU: new connections, and packets that belong to none, by the rule that decided. */
+struct nm_rule_hit_key {
+	__u32 rule;   /* in nm_verdict_entry: rule, or audit_rule when the reason is of audit */
+	__u32 reason; /* enum nm_reason */
+};
+NM_ABI_SIZE(nm_rule_hit_key, 8);
+
+struct nm_rule_hit_entry {
+	__u64 connections;
+};
+NM_ABI_SIZE(nm_rule_hit_entry, 8);
 
 /* nm_endpoint: a pod of this node, by the ifindex of its host-side interface. One write switches its policy. */
 struct nm_endpoint_key {

@@ -34,5 +34,9 @@ enum nm_reason {
 	NM_REASON_NO_ROUTE = 24,	     /* drop: the node has no route to the backend or client */
 	NM_REASON_PORT_TAKEN = 25,	     /* drop: a process of the node wanted a port that a service has */
 	NM_REASON_CONNECTION_SHARE = 26, /* drop: the connection table is nearly full and the pod has its share of it */
+	NM_REASON_AUDIT_DENIED = 27,	 /* passed, though an explicit Deny rule under audit would have refused it */
+	NM_REASON_AUDIT_DEFAULT_DENY = 28, /* passed, though isolation under audit would have refused it */
+	NM_REASON_SPOOFED_SOURCE = 29,	   /* drop: a pod sent from an address that is not its own */
+	NM_REASON_FORGED_NEIGHBOUR = 30,   /* drop: a pod spoke for a router, or for an address that is not its own */
 	NM_REASON_COUNT,
 };
