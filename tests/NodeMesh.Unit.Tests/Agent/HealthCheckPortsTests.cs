@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Model;
@@ -15,7 +14,7 @@ public sealed class HealthCheckPortsTests
     [TestCase(2, false, HttpStatusCode.ServiceUnavailable)]
     public async Task Answers_as_kube_proxy_does(int backends, bool isHealthy, HttpStatusCode status)
     {
-        var port = FreePort();
+        var port = FreePort.Next();
         using var ports = new HealthCheckPorts(() => isHealthy, NullLogger.Instance);
         ports.Set(new Dictionary<ushort, HealthAnswer> { [port] = new(s_web, backends) });
         using var client = new HttpClient();
@@ -43,12 +42,5 @@ public sealed class HealthCheckPortsTests
         { HealthCheckNodePort = 30999 };
         var answers = HealthAnswer.Of(MeshSnapshot.Empty with { Services = [service] }, "here");
         Assert.That(answers, Is.EquivalentTo(new Dictionary<ushort, HealthAnswer> { [30999] = new(s_web, 1) }));
-    }
-
-    private static ushort FreePort()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return (ushort)((IPEndPoint)probe.LocalEndPoint!).Port;
     }
 }

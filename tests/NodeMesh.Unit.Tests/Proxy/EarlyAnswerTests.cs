@@ -18,7 +18,7 @@ public class EarlyAnswerTests
             socket.Send(Encoding.ASCII.GetBytes(Answer));
 
             // Unread bytes are there: the close is a reset.
-        });
+        }, tune: o => o with { DelayedClose = TimeSpan.FromMinutes(1) });
         for (var i = 0; i < 20; i++)
         {
             using var client = proxy.Connect();
@@ -29,10 +29,10 @@ public class EarlyAnswerTests
                 Thread.Sleep(1);
             }
 
-            Assert.That(Read(client), Does.StartWith("HTTP/1.1 413 ").And.EndsWith("big"));
+            Assert.That(ProxyFixture.ReadUntil(client, "big"), Does.StartWith("HTTP/1.1 413 "));
         }
 
-        Assert.That(() => proxy.Server.Snapshot().Requests.Sum(r => r.Count), Is.EqualTo(20).After(2000, 20));
+        Assert.That(() => proxy.Server.Snapshot().Requests.Sum(r => r.Count), Is.EqualTo(20).After(ProxyFixture.Patience, 20));
         Assert.That(proxy.Server.Snapshot().Requests.Select(r => r.Code), Is.All.EqualTo(413));
     }
 
@@ -47,14 +47,7 @@ public class EarlyAnswerTests
         using var client = proxy.Connect();
         client.Send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 1000000\r\n\r\n"u8);
         client.Send(new byte[65536]);
-        Assert.That(Read(client), Does.StartWith("HTTP/1.1 503 "));
+        Assert.That(ProxyFixture.ReadToEnd(client), Does.StartWith("HTTP/1.1 503 "));
         Assert.That(proxy.Server.Snapshot().Requests.Single().Reason, Is.EqualTo(CloseReason.UpstreamClosed));
-    }
-
-    /// <summary>The first bytes that come are the whole answer, which is short.</summary>
-    private static string Read(Socket client)
-    {
-        var buffer = new byte[4096];
-        return Encoding.Latin1.GetString(buffer, 0, client.Receive(buffer));
     }
 }

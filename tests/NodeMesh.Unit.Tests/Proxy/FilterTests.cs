@@ -64,7 +64,7 @@ public class FilterTests
             first.LingerState = new System.Net.Sockets.LingerOption(true, 0);
         }
 
-        Assert.That(() => proxy.Server.Snapshot().Requests.Length, Is.EqualTo(1).After(2000, 10), "the client's reset is seen in a pause");
+        Assert.That(() => proxy.Server.Snapshot().Requests.Length, Is.EqualTo(1).After(ProxyFixture.Patience, 10), "the client's reset is seen in a pause");
         using var client = proxy.Connect();
         client.Send(Encoding.ASCII.GetBytes(Get));
         var stream = filter.Next();
@@ -76,8 +76,8 @@ public class FilterTests
     [Test]
     public void A_pause_that_nobody_ends_is_ended_by_the_streams_idle_time()
     {
-        using var proxy = new ProxyFixture(Backend, tune: o => o with { StreamIdleTimeout = TimeSpan.FromMilliseconds(200) }, filters: new HoldingFilter(true, false));
-        Assert.That(proxy.Exchange("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"), Does.StartWith("HTTP/1.1 504 "));
+        using var proxy = new ProxyFixture(Backend, tune: o => o with { StreamIdleTimeout = TimeSpan.FromMilliseconds(200) }, time: new ManualTime(), filters: new HoldingFilter(true, false));
+        Assert.That(proxy.ExchangeAsTimePasses("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"), Does.StartWith("HTTP/1.1 504 "));
     }
 
     private sealed class HoldingFilter(bool request, bool response) : IFilter
@@ -90,7 +90,7 @@ public class FilterTests
 
         public PausedStream Next()
         {
-            if (!_held.TryTake(out var stream, 5000))
+            if (!_held.TryTake(out var stream, ProxyFixture.Patience))
                 Assert.Fail("no stream was paused");
             return stream;
         }

@@ -12,15 +12,20 @@ public class HalfCloseTests
     [Test]
     public void A_client_that_ends_its_side_after_the_request_gets_the_response_and_then_the_end()
     {
+        using var asked = new ManualResetEventSlim();
+        using var ended = new ManualResetEventSlim();
         using var proxy = new ProxyFixture(ScriptedBackend.Each((_, _) =>
         {
-            Thread.Sleep(100);
+            asked.Set();
+            ended.Wait();
             return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
         }));
         using var client = proxy.Connect();
         client.Send(Encoding.ASCII.GetBytes(Request));
-        Thread.Sleep(20);
+        Assert.That(asked.Wait(ProxyFixture.Patience));
         client.Shutdown(SocketShutdown.Send);
+        proxy.Server.Snapshot(); // the worker's loop has been round since
+        ended.Set();
 
         Assert.That(ProxyFixture.ReadToEnd(client), Does.StartWith("HTTP/1.1 200 ").And.Contain("connection: close").And.EndsWith("ok"));
         Assert.That(proxy.Server.Snapshot().Requests.Single().Reason, Is.EqualTo(CloseReason.None));
@@ -49,27 +54,21 @@ public class HalfCloseTests
         client.Shutdown(SocketShutdown.Send);
 
         Assert.That(ProxyFixture.ReadToEnd(client), Does.Not.Contain("200"));
-        Assert.That(() => proxy.Server.Snapshot().Requests.SingleOrDefault()?.Reason, Is.EqualTo(CloseReason.DownstreamClosed).After(2000, 20));
+        Assert.That(() => proxy.Server.Snapshot().Requests.SingleOrDefault()?.Reason, Is.EqualTo(CloseReason.DownstreamClosed).After(ProxyFixture.Patience, 20));
     }
 
     [Test]
     public void A_client_that_resets_after_it_ended_its_side_ends_the_request()
     {
-        using var over = new ManualResetEventSlim();
-        using var proxy = new ProxyFixture(socket =>
-        {
-            socket.Receive(new byte[4096]);
-            over.Wait(TimeSpan.FromSeconds(10));
-        });
+        using var proxy = new ProxyFixture(ScriptedBackend.Silent);
         using var client = proxy.Connect();
         client.Send(Encoding.ASCII.GetBytes(Request));
         client.Shutdown(SocketShutdown.Send);
-        Thread.Sleep(50);
+        Assert.That(() => proxy.Server.Snapshot().UpstreamActive, Is.EqualTo(1).After(ProxyFixture.Patience, 20));
         Assert.That(proxy.Server.Snapshot().Requests, Is.Empty, "the request goes on");
         client.LingerState = new LingerOption(true, 0);
         client.Dispose();
 
-        Assert.That(() => proxy.Server.Snapshot().Requests.SingleOrDefault()?.Reason, Is.EqualTo(CloseReason.DownstreamClosed).After(2000, 20));
-        over.Set();
+        Assert.That(() => proxy.Server.Snapshot().Requests.SingleOrDefault()?.Reason, Is.EqualTo(CloseReason.DownstreamClosed).After(ProxyFixture.Patience, 20));
     }
 }

@@ -214,16 +214,16 @@ public class HttpEngineTests
     [Test]
     public void A_slow_backend_gives_504_UT()
     {
-        using var proxy = new ProxyFixture(_ => Thread.Sleep(2000), tune: o => o with { DefaultRouteTimeout = TimeSpan.FromMilliseconds(200) });
-        Assert.That(proxy.Exchange("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"), Does.StartWith("HTTP/1.1 504 "));
+        using var proxy = new ProxyFixture(ScriptedBackend.Silent, tune: o => o with { DefaultRouteTimeout = TimeSpan.FromMilliseconds(200) }, time: new ManualTime());
+        Assert.That(proxy.ExchangeAsTimePasses("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"), Does.StartWith("HTTP/1.1 504 "));
         Assert.That(proxy.Server.Snapshot().Requests.Single().Reason, Is.EqualTo(CloseReason.UpstreamTimeout));
     }
 
     [Test]
     public void A_head_that_does_not_come_gives_408()
     {
-        using var proxy = new ProxyFixture(ScriptedBackend.Always(Ok), tune: o => o with { RequestHeadTimeout = TimeSpan.FromMilliseconds(200) });
-        Assert.That(proxy.Exchange("GET / HTTP/1.1\r\nHo"), Does.StartWith("HTTP/1.1 408 "));
+        using var proxy = new ProxyFixture(ScriptedBackend.Always(Ok), tune: o => o with { RequestHeadTimeout = TimeSpan.FromMilliseconds(200) }, time: new ManualTime());
+        Assert.That(proxy.ExchangeAsTimePasses("GET / HTTP/1.1\r\nHo"), Does.StartWith("HTTP/1.1 408 "));
     }
 
     [Test]
@@ -249,22 +249,25 @@ public class HttpEngineTests
     [Test]
     public void Drain_lets_a_running_request_finish_and_closes_its_connection()
     {
-        var asked = new ManualResetEventSlim();
+        using var asked = new ManualResetEventSlim();
+        using var draining = new ManualResetEventSlim();
         using var proxy = new ProxyFixture(socket =>
         {
             socket.Receive(new byte[4096]);
             asked.Set();
-            Thread.Sleep(300);
+            draining.Wait();
             socket.Send(Encoding.ASCII.GetBytes(Ok));
         });
         using var client = proxy.Connect();
         using var idle = proxy.Connect();
         client.Send("GET / HTTP/1.1\r\nHost: web\r\n\r\n"u8);
-        Assert.That(asked.Wait(5000));
-        var drained = proxy.Server.DrainAsync(TimeSpan.FromSeconds(5));
+        Assert.That(asked.Wait(ProxyFixture.Patience));
+        var drained = proxy.Server.DrainAsync(TimeSpan.FromMinutes(1));
+        proxy.Server.Snapshot(); // every worker has begun
+        draining.Set();
         Assert.That(ProxyFixture.ReadToEnd(client), Does.Contain("connection: close").And.EndsWith("hi"));
         Assert.That(idle.Receive(new byte[1]), Is.Zero);
-        Assert.That(drained.Wait(5000));
+        Assert.That(drained.Wait(ProxyFixture.Patience));
         Assert.That(() => proxy.Connect(), Throws.InstanceOf<SocketException>());
     }
 }

@@ -14,7 +14,7 @@ public class ListenerRetryTests
     public void A_gateway_whose_port_was_in_use_listens_once_it_is_free()
     {
         using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, FreePort.Next()));
         holder.Listen();
         var address = (IPEndPoint)holder.LocalEndPoint!;
         var plan = ProxyPlan.Empty with
@@ -28,10 +28,10 @@ public class ListenerRetryTests
         Assert.That(server.Snapshot().Listeners.Single().Problem, Does.Contain("in use"));
 
         holder.Dispose();
-        Assert.That(() => server.Snapshot().Listeners.Single().Listening, Is.True.After(10_000, 50));
+        Assert.That(() => server.Snapshot().Listeners.Single().Listening, Is.True.After(60_000, 50));
         Assert.That(server.Snapshot().Listeners.Single().Problem, Is.Null);
 
-        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 5000 };
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = ProxyFixture.Patience };
         client.Connect(address);
         client.Send("GET / HTTP/1.0\r\nHost: web\r\n\r\n"u8);
         Assert.That(ProxyFixture.ReadToEnd(client), Does.StartWith("HTTP/1.1 404 "));
@@ -41,7 +41,7 @@ public class ListenerRetryTests
     public void A_gateway_that_the_plan_no_longer_names_is_not_tried_again()
     {
         using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, FreePort.Next()));
         holder.Listen();
         var address = (IPEndPoint)holder.LocalEndPoint!;
         var plan = ProxyPlan.Empty with { Gateways = [new GatewayPlan("edge/web:80", address, ListenerProtocol.Http, [])] };

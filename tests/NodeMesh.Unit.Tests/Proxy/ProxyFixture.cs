@@ -14,12 +14,18 @@ namespace NodeMesh.Unit.Tests.Proxy;
 internal sealed class ProxyFixture : IDisposable
 {
     public static readonly IpAddr Vip = IpAddr.Parse("10.96.0.1");
+
+    /// <summary>How many milliseconds a test waits for what will come: more than any machine needs.</summary>
+    public const int Patience = 60_000;
+
     private readonly List<Socket> _clients = [];
+    private readonly TimeProvider _time;
 
     public ProxyFixture(
         Action<Socket> backend, AppProtocol protocol = AppProtocol.Http, Func<ProxyOptions, ProxyOptions>? tune = null,
-        Func<ProxyPlan, ProxyPlan>? plan = null, params IFilter[] filters)
+        Func<ProxyPlan, ProxyPlan>? plan = null, TimeProvider? time = null, params IFilter[] filters)
     {
+        _time = time ?? TimeProvider.System;
         Backend = new ScriptedBackend(backend);
         Cluster = new ClusterPlan("shop/web:80", [new EndpointAddress(IpAddr.Parse("127.0.0.1"), Backend.Port)]);
         var service = new ServicePlan("shop/web:80", protocol, null, Cluster);
@@ -38,7 +44,7 @@ internal sealed class ProxyFixture : IDisposable
             DirectDestination = new ServiceAddress(Vip, 80),
         };
         Server = new ProxyServer(
-            tune?.Invoke(options) ?? options, new ProxyState(Plan), NullLogger.Instance, TimeProvider.System, null, null, [new HttpPolicyFilter(), .. filters]);
+            tune?.Invoke(options) ?? options, new ProxyState(Plan), NullLogger.Instance, _time, null, null, [new HttpPolicyFilter(), .. filters]);
         Server.Start();
     }
 
@@ -52,7 +58,7 @@ internal sealed class ProxyFixture : IDisposable
 
     public Socket Connect()
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 10_000, SendTimeout = 10_000 };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = Patience, SendTimeout = Patience };
         socket.Connect(IPAddress.Loopback, Server.Port);
         _clients.Add(socket);
         return socket;
@@ -64,6 +70,27 @@ internal sealed class ProxyFixture : IDisposable
         using var socket = Connect();
         socket.Send(Encoding.Latin1.GetBytes(request));
         return ReadToEnd(socket);
+    }
+
+    /// <summary>The same while time passes, which has to be a <see cref="ManualTime"/>.</summary>
+    public string ExchangeAsTimePasses(string request)
+    {
+        using var socket = Connect();
+        socket.Send(Encoding.Latin1.GetBytes(request));
+        PassTime(socket);
+        return ReadToEnd(socket);
+    }
+
+    /// <summary>Lets time pass until the proxy has something to say to a client.</summary>
+    public void PassTime(Socket client)
+    {
+        var deadline = Environment.TickCount64 + Patience;
+        while (!client.Poll(TimeSpan.FromMilliseconds(10), SelectMode.SelectRead))
+        {
+            Assert.That(Environment.TickCount64, Is.LessThan(deadline), "the client hears nothing");
+            ((ManualTime)_time).Advance(TimeSpan.FromMilliseconds(100));
+            Server.Snapshot(); // a round of the worker's loop, which looks at the clock
+        }
     }
 
     public static string ReadToEnd(Socket socket)
@@ -126,6 +153,15 @@ internal sealed class ScriptedBackend : IDisposable
     public ushort Port { get; }
 
     public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Reads and says nothing until the proxy ends the connection.</summary>
+    public static void Silent(Socket socket)
+    {
+        var buffer = new byte[65536];
+        while (socket.Receive(buffer) > 0)
+        {
+        }
+    }
 
     /// <summary>Answers every request (head until the empty line; bodies by Content-Length) with the same bytes.</summary>
     public static Action<Socket> Always(string response) => Each((_, _) => response);

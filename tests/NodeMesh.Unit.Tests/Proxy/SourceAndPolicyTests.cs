@@ -65,7 +65,7 @@ public class SourceAndPolicyTests
     public void A_gateway_serves_its_hosts_and_tells_backends_who_called()
     {
         var seen = "";
-        var port = FreePort();
+        var port = FreePort.Next();
         using var proxy = new ProxyFixture(ScriptedBackend.Each((head, _) =>
         {
             seen = head;
@@ -126,7 +126,7 @@ public class SourceAndPolicyTests
 
     private static string From(IpAddr source, ProxyFixture proxy, string text)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 10_000 };
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = ProxyFixture.Patience };
         socket.Bind(new IPEndPoint(source.ToIPAddress(), 0));
         socket.Connect(IPAddress.Loopback, proxy.Server.Port);
         try
@@ -144,16 +144,9 @@ public class SourceAndPolicyTests
 
     private static string To(ushort port, string text)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 10_000 };
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = ProxyFixture.Patience };
         socket.Connect(IPAddress.Loopback, port);
         socket.Send(Encoding.Latin1.GetBytes(text));
         return ProxyFixture.ReadToEnd(socket);
-    }
-
-    private static ushort FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return (ushort)((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -98,8 +98,16 @@ public sealed class MutationTests
         {
             var request = Mutate(random);
             upstream.Exchange(request, patience: 30);
-            foreach (var connection in upstream.Take())
-                Assert.DoesNotThrow(() => WireRequest.ReadAll(connection), $"sent:\n{request}\nforwarded:\n{connection}");
+            Check($"last sent:\n{request}");
+        }
+
+        upstream.End();
+        Check("at the end");
+
+        void Check(string when)
+        {
+            foreach (var connection in upstream.Whole())
+                Assert.DoesNotThrow(() => WireRequest.ReadAll(connection), $"{when}\nforwarded:\n{connection}");
         }
     }
 

@@ -9,8 +9,9 @@ internal sealed class RecordingUpstream : IDisposable
 {
     private const string Answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-    private readonly List<StringBuilder> _connections = [];
+    private readonly List<Recording> _connections = [];
     private readonly ProxyFixture _proxy;
+    private int _ended;
 
     public RecordingUpstream() => _proxy = new ProxyFixture(Record);
 
@@ -18,12 +19,22 @@ internal sealed class RecordingUpstream : IDisposable
     public List<string> Take()
     {
         lock (_connections)
-        {
-            var taken = _connections.Select(c => c.ToString()).Where(c => c.Length > 0).ToList();
-            foreach (var connection in _connections)
-                connection.Clear();
-            return taken;
-        }
+            return [.. _connections.Select(c => c.Take()).Where(c => c.Length > 0)];
+    }
+
+    /// <summary>All bytes of each connection since it began, whole requests or not.</summary>
+    public List<string> Whole()
+    {
+        lock (_connections)
+            return [.. _connections.Select(c => c.Bytes.ToString())];
+    }
+
+    /// <summary>Ends the proxy; nothing comes after what there is then.</summary>
+    public void End()
+    {
+        _proxy.Server.Dispose();
+        var opened = _proxy.Server.Snapshot().UpstreamOpened;
+        Assert.That(() => Volatile.Read(ref _ended), Is.EqualTo(opened).After(ProxyFixture.Patience, 1));
     }
 
     /// <summary>Sends and reads until the proxy closes or says nothing for <paramref name="patience"/> (it waits for the rest of an unfinished
@@ -56,18 +67,29 @@ internal sealed class RecordingUpstream : IDisposable
 
     private void Record(Socket socket)
     {
-        var mine = new StringBuilder();
+        try
+        {
+            ReadAndAnswer(socket);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _ended);
+        }
+    }
+
+    private void ReadAndAnswer(Socket socket)
+    {
+        var mine = new Recording();
         lock (_connections)
             _connections.Add(mine);
-        var all = "";
         var answered = 0;
         var buffer = new byte[65536];
         for (int n; (n = socket.Receive(buffer)) > 0;)
         {
             var text = Encoding.Latin1.GetString(buffer, 0, n);
-            all += text;
+            string all;
             lock (_connections)
-                mine.Append(text);
+                all = mine.Bytes.Append(text).ToString();
             int whole;
             try
             {
@@ -80,6 +102,20 @@ internal sealed class RecordingUpstream : IDisposable
 
             for (; answered < whole; answered++)
                 socket.Send(Encoding.ASCII.GetBytes(Answer));
+        }
+    }
+
+    private sealed class Recording
+    {
+        private int _taken;
+
+        public StringBuilder Bytes { get; } = new();
+
+        public string Take()
+        {
+            var taken = Bytes.ToString(_taken, Bytes.Length - _taken);
+            _taken = Bytes.Length;
+            return taken;
         }
     }
 }

@@ -1,3 +1,5 @@
+using NodeMesh.Unit.Tests.Proxy;
+
 namespace NodeMesh.Unit.Tests.Smuggling;
 
 /// <summary>Messages that two parsers read differently, from RFC 9110 and 9112, through the whole proxy to a backend that records.</summary>
@@ -144,7 +146,7 @@ public sealed class SmugglingTests
     public void An_ambiguous_head_is_refused_and_nothing_reaches_the_backend(string request, int status)
     {
         _upstream.Take();
-        var answer = _upstream.Exchange(request + Smuggled, patience: 5000);
+        var answer = _upstream.Exchange(request + Smuggled, patience: ProxyFixture.Patience);
         Assert.That(answer, Does.StartWith($"HTTP/1.1 {status} "));
         Assert.That(answer.Split("HTTP/1.1 ").Length, Is.EqualTo(2), "one answer, then the end");
         Assert.That(_upstream.Take(), Is.Empty);
@@ -154,9 +156,9 @@ public sealed class SmugglingTests
     public void An_ambiguous_body_is_never_completed(string request)
     {
         using var upstream = new RecordingUpstream();
-        var answer = upstream.Exchange(request + Smuggled, patience: 5000);
+        var answer = upstream.Exchange(request + Smuggled, patience: ProxyFixture.Patience);
         Assert.That(answer, Does.Not.Contain("200 OK").And.Not.Contain("<silence>"));
-        Thread.Sleep(20); // what the backend got may arrive after the client's answer
+        upstream.End();
         foreach (var connection in upstream.Take())
         {
             var (requests, _) = WireRequest.ReadAll(connection);
@@ -177,7 +179,7 @@ public sealed class SmugglingTests
     public void What_is_let_pass_arrives_as_one_request(string request, string? line, string body)
     {
         _upstream.Take();
-        var answer = _upstream.Exchange(request, patience: 5000);
+        var answer = _upstream.Exchange(request, patience: ProxyFixture.Patience);
         var requests = _upstream.Take().SelectMany(c => WireRequest.ReadAll(c).Requests).ToList();
         if (line is null && requests.Count == 0)
         {

@@ -35,9 +35,10 @@ internal sealed class CertificateExpiryTests
     [Test]
     public async Task A_certificate_that_expires_while_it_is_in_force_is_named_when_it_happens_and_stays_in_force()
     {
-        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        var world = new MeshWorld(1);
-        var secret = Secret(DateTimeOffset.UtcNow.AddSeconds(2));
+        using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var time = new ManualTime();
+        var world = new MeshWorld(1, time);
+        var secret = Secret(time.GetUtcNow().AddMinutes(10));
         Assert.That(world.Events.TryWrite(new SourceEvent("test", [ManifestFile.Read("s.yaml", Manifests.Namespaces + "\n---\n" + secret)], isSynced: true)));
         await using var snapshots = world.SnapshotsAsync(stop.Token).GetAsyncEnumerator(stop.Token);
 
@@ -45,6 +46,7 @@ internal sealed class CertificateExpiryTests
         var before = snapshots.Current;
         Assert.That((before.Revision, before.Diagnostics.Length, before.Certificates.Length), Is.EqualTo((1UL, 0, 1)));
 
+        time.Advance(time.NextDue!.Value);
         await snapshots.MoveNextAsync();
         var after = snapshots.Current;
         var diagnostic = after.Diagnostics.Single();

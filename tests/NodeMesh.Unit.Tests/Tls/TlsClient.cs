@@ -12,7 +12,7 @@ internal static class TlsClient
     /// <summary>Connected and authenticated; trusts every certificate.</summary>
     public static SslStream Connect(int port, string serverName, SslProtocols protocols = SslProtocols.None, params string[] alpn)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 10_000, SendTimeout = 10_000 };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 60_000, SendTimeout = 60_000 };
         socket.Connect(IPAddress.Loopback, port);
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
         try
@@ -71,11 +71,11 @@ internal static class TlsClient
         {
             process.StandardInput.WriteLine(line);
             process.StandardInput.Flush();
-            SpinWait.SpinUntil(() => Printed().Split('\n').Any(l => l.Trim() == line) || process.HasExited, 2000);
+            SpinWait.SpinUntil(() => Printed().Split('\n').Any(l => l.Trim() == line) || process.HasExited, 60_000);
         }
 
         process.StandardInput.Close();
-        if (!process.WaitForExit(10_000))
+        if (!process.WaitForExit(60_000))
             process.Kill();
         process.WaitForExit();
         return Printed();

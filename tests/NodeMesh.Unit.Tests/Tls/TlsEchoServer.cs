@@ -20,6 +20,7 @@ internal sealed class TlsEchoServer : IDisposable
     private readonly int _listener;
     private readonly Thread _acceptor;
     private GatewayPlan _plan;
+    private int _accepted;
 
     public TlsEchoServer(TlsOptions? options = null, params (string Hostname, Certificate[] Certificates)[] hosts)
     {
@@ -39,6 +40,9 @@ internal sealed class TlsEchoServer : IDisposable
 
     public string? Problem { get; private set; }
 
+    /// <summary>Connections that have their transport.</summary>
+    public int Accepted => Volatile.Read(ref _accepted);
+
     public BlockingCollection<ServedConnection> Served { get; } = [];
 
     public void Apply(params (string Hostname, Certificate[] Certificates)[] hosts)
@@ -52,7 +56,7 @@ internal sealed class TlsEchoServer : IDisposable
 
     public ServedConnection Next()
     {
-        Assert.That(Served.TryTake(out var served, TimeSpan.FromSeconds(10)), "no connection ended in time");
+        Assert.That(Served.TryTake(out var served, TimeSpan.FromSeconds(60)), "no connection ended in time");
         return served!;
     }
 
@@ -77,8 +81,15 @@ internal sealed class TlsEchoServer : IDisposable
             if (fd < 0)
                 Thread.Sleep(1);
             else
-                new Thread(() => Serve(_store.Accept(_plan, fd))) { IsBackground = true }.Start();
+                new Thread(() => Serve(Accept(fd))) { IsBackground = true }.Start();
         }
+    }
+
+    private ITransport Accept(int fd)
+    {
+        var transport = _store.Accept(_plan, fd);
+        Interlocked.Increment(ref _accepted);
+        return transport;
     }
 
     private void Serve(ITransport transport)

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Model;
 using NodeMesh.Plan;
@@ -26,12 +25,7 @@ public sealed class TlsGatewayTests
     {
         _backend = new ScriptedBackend(ScriptedBackend.Each((head, _) =>
             $"HTTP/1.1 200 OK\r\nContent-Length: {head.Split("\r\n")[0].Length}\r\n\r\n{head.Split("\r\n")[0]}"));
-        using (var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-        {
-            probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _port = ((IPEndPoint)probe.LocalEndPoint!).Port;
-        }
-
+        _port = FreePort.Next();
         var options = new ProxyOptions { Port = 0, Workers = 2, Transparent = false, KeepSource = false };
         _server = new ProxyServer(
             options, new ProxyState(Plan(One)), NullLogger.Instance, TimeProvider.System, new TlsContextStore(TlsOptions.Default, TimeProvider.System));
@@ -91,7 +85,7 @@ public sealed class TlsGatewayTests
         };
     }
 
-    private string Request(string arguments) => Curl($"-sS -k --max-time 30 --resolve www.example.com:{_port}:127.0.0.1 {arguments} 2>&1");
+    private string Request(string arguments) => Curl($"-sS -k --max-time 120 --resolve www.example.com:{_port}:127.0.0.1 {arguments} 2>&1");
 
     private static string Curl(string arguments)
     {

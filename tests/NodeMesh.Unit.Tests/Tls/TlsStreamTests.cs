@@ -118,18 +118,11 @@ public sealed class TlsStreamTests
         var time = new ManualTime();
         var ring = new TicketKeyRing(time);
         var first = ring.KeyNames.Single();
-        time.Now += TicketKeyRing.RotateEvery;
+        time.Advance(TicketKeyRing.RotateEvery);
         Assert.That(ring.KeyNames, Has.Length.EqualTo(2).And.ItemAt(1).EqualTo(first));
-        time.Now += TicketKeyRing.RotateEvery;
+        time.Advance(TicketKeyRing.RotateEvery);
         Assert.That(ring.KeyNames, Has.Length.EqualTo(3).And.ItemAt(2).EqualTo(first));
-        time.Now += TicketKeyRing.RotateEvery;
+        time.Advance(TicketKeyRing.RotateEvery);
         Assert.That(ring.KeyNames, Has.None.EqualTo(first));
-    }
-
-    private sealed class ManualTime : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }
