@@ -23,6 +23,17 @@ struct nm_tcp_flags_header {
 	__u8 flags;
 };
 
+struct nm_tcp_header {
+	struct nm_ports_header ports;
+	__be32 seq_be;
+	__be32 ack_be;
+	__u8 data_offset; /* in words, in the upper four bits */
+	__u8 flags;
+	__be16 window;
+	__be16 checksum;
+	__be16 urgent;
+};
+
 struct nm_extension_header {
 	__u8 next;
 	__u8 length;

@@ -2,6 +2,7 @@
 /* A new connection to a service address on the packet path: who serves it, and under which addresses. */
 #pragma once
 
+#include "reset.h"
 #include "socket.h"
 #include "way.h"
 #include "lib/policy.h"
@@ -249,9 +250,14 @@ __attribute__((noinline)) int nm_nat_prepare(struct __sk_buff *skb, struct nm_na
 /* Who waits for an answer gets one; what policy keeps off gets none. 1: the packet is it. */
 nm_inline nm_bool nm_nat_tell(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
 {
-	if (reason != NM_REASON_NO_BACKEND && reason != NM_REASON_TOO_BIG && reason != NM_REASON_HOP_LIMIT)
-		return 0;
-	return nm_tell(skb, r, reason);
+	switch (reason) {
+	case NM_REASON_NO_BACKEND:
+		return nm_refuse(skb, r, reason);
+	case NM_REASON_TOO_BIG:
+	case NM_REASON_HOP_LIMIT:
+		return nm_tell(skb, r, reason);
+	}
+	return 0;
 }
 
 /* What the packet is counted under: a service address that became a backend, or an answer. */

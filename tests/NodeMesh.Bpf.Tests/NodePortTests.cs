@@ -87,10 +87,10 @@ internal sealed class NodePortTests
 
     [TestCase(ServiceGate.Client, ServiceGate.Vip, 3, 3)]
     [TestCase(ServiceGate.Client6, ServiceGate.Vip6, 1, 4)]
-    public void Without_a_backend_the_sender_is_told(string client, string vip, int type, int code)
+    public void Without_a_backend_the_sender_of_a_datagram_is_told(string client, string vip, int type, int code)
     {
         _node.Backends(0);
-        foreach (var packet in (Packet[])[Packet.Tcp(client, 5000, vip, 80), Packet.Udp(client, 5000, vip, 80), Packet.Tcp(client, 5000, vip, 80).WithOptions(40), Packet.Udp(client, 5000, vip, 80).WithPayload(1000)])
+        foreach (var packet in (Packet[])[Packet.Udp(client, 5000, vip, 80), Packet.Udp(client, 5000, vip, 80).WithOptions(40), Packet.Udp(client, 5000, vip, 80).WithPayload(1000)])
         {
             var passage = _node.Arrive(packet);
             Assert.That((passage.Way, passage.Reason), Is.EqualTo((Way.Redirect, Reason.NoBackend)));
@@ -98,6 +98,52 @@ internal sealed class NodePortTests
             Assert.That((told.From, told.To, told.IcmpType, told.IcmpCode), Is.EqualTo((vip, client, (byte)type, (byte)code)));
             Assert.That(told.Inner!.Text, Is.EqualTo($"{client}:5000 > {vip}:80"));
         }
+    }
+
+    // RFC 9293 3.5.2: a segment without ACK is acknowledged by all that it takes of the sequence space, one with ACK is believed.
+    [TestCase(ServiceGate.Client, ServiceGate.Vip)]
+    [TestCase(ServiceGate.Client6, ServiceGate.Vip6)]
+    public void Without_a_backend_a_connection_is_reset(string client, string vip)
+    {
+        _node.Backends(0);
+        const byte Answer = Packet.Rst | Packet.Ack;
+        foreach (var (packet, flags, sequence, acknowledged) in ((Packet, byte, uint, uint)[])
+        [
+            (Segment(Packet.Syn), Answer, 0, 4_000_000_001),
+            (Segment(Packet.Syn).WithPayload(700), Answer, 0, 4_000_000_701),
+            (Segment(Packet.Syn).At(uint.MaxValue), Answer, 0, 0),
+            (Segment(Packet.Syn).WithOptions(40), Answer, 0, 4_000_000_001),
+            (Segment(Packet.Fin).WithPayload(9), Answer, 0, 4_000_000_010),
+            (Segment(Packet.Ack).WithPayload(1300), Packet.Rst, 77, 0),
+            (Segment(Packet.Fin | Packet.Ack).WithOptions(8), Packet.Rst, 77, 0),
+        ])
+        {
+            var passage = _node.Arrive(packet);
+            Assert.That((passage.Way, passage.Reason), Is.EqualTo((Way.Redirect, Reason.NoBackend)));
+            var told = Wire.Read(passage.Frame);
+            Assert.That((told.Text, told.Segment), Is.EqualTo(($"{vip}:80 > {client}:5000", (flags, sequence, acknowledged, 0))));
+            Assert.That(passage.Frame, Has.Length.EqualTo(14 + (vip == ServiceGate.Vip ? 20 : 40) + 20));
+        }
+
+        Packet Segment(byte flags) => Packet.Tcp(client, 5000, vip, 80, flags).At(4_000_000_000, 77);
+    }
+
+    [Test]
+    public void Padding_of_a_short_frame_is_no_part_of_what_a_reset_acknowledges()
+    {
+        _node.Backends(0);
+        var told = Wire.Read(_node.Arrive([.. Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80).At(10).Sealed().Bytes(), 0, 0, 0, 0, 0, 0]).Frame);
+        Assert.That(told.Segment, Is.EqualTo(((byte)(Packet.Rst | Packet.Ack), 0u, 11u, 0)));
+    }
+
+    [Test]
+    public void A_fragment_or_a_header_that_lies_is_not_answered()
+    {
+        _node.Backends(0);
+        var lying = Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80).Sealed().Bytes();
+        lying[14 + 20 + 12] = 15 << 4;
+        foreach (var passage in (Passage[])[_node.Arrive(Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80).WithPayload(100).AsFragment(0, more: true)), _node.Arrive(lying)])
+            Assert.That((passage.Way, passage.Reason), Is.EqualTo((Way.Drop, Reason.NoBackend)));
     }
 
     [Test]

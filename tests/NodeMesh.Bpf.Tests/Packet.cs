@@ -98,6 +98,14 @@ internal sealed class Packet
         return this;
     }
 
+    /// <summary>A segment's place in its stream.</summary>
+    internal Packet At(uint sequence, uint acknowledged = 0)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(_body.AsSpan(4), sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(_body.AsSpan(8), acknowledged);
+        return this;
+    }
+
     internal Packet DontFragment()
     {
         _dontFragment = true;

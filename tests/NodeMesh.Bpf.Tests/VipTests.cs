@@ -80,6 +80,9 @@ internal sealed class VipTests
         Assert.That((told.Way, told.Reason), Is.EqualTo((Way.Redirect, Reason.NoBackend)));
         var seen = Wire.Read(told.Frame);
         Assert.That((seen.From, seen.To, seen.IcmpType, seen.IcmpCode), Is.EqualTo((ServiceGate.Vip, ServiceGate.Pod, (byte)3, (byte)3)));
+        told = _gate.FromPod(Packet.Tcp(ServiceGate.Pod6, 4000, ServiceGate.Vip6, 80).At(10));
+        Assert.That((told.Way, told.Reason), Is.EqualTo((Way.Redirect, Reason.NoBackend)));
+        Assert.That((told.Text, Wire.Read(told.Frame).Segment), Is.EqualTo(($"{ServiceGate.Vip6}:80 > {ServiceGate.Pod6}:4000", ((byte)(Packet.Rst | Packet.Ack), 0u, 11u, 0))));
         _gate.Backends(FrontendFlag.DropInside);
         Assert.That(_gate.FromPod(Packet.Udp(ServiceGate.Pod, 4000, ServiceGate.Vip, 80)), Has.Property("Way").EqualTo(Way.Drop).And.Property("Reason").EqualTo(Reason.TrafficPolicy));
     }

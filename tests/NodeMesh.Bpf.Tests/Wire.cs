@@ -6,6 +6,9 @@ namespace NodeMesh.Bpf.Tests;
 /// <summary>A frame as it came out of a program, read anew, with every checksum checked that is there.</summary>
 internal sealed record Wire(string From, ushort FromPort, string To, ushort ToPort, byte Proto, int Hops, byte IcmpType, byte IcmpCode, uint IcmpRest, Wire? Inner)
 {
+    /// <summary>Of a whole TCP segment.</summary>
+    internal (byte Flags, uint Sequence, uint Acknowledged, int Payload) Segment { get; private init; }
+
     internal string Text => $"{From}:{FromPort} > {To}:{ToPort}";
 
     /// <param name="frame">With an Ethernet header and VLAN tags, or without.</param>
@@ -74,6 +77,11 @@ internal sealed record Wire(string From, ushort FromPort, string To, ushort ToPo
             return new Wire(from.ToString(), 0, to.ToString(), 0, proto, hops, body[0], body[1], BinaryPrimitives.ReadUInt32BigEndian(body[4..]), error ? ReadNetwork(body[8..], whole: false) : null);
         }
 
-        return new Wire(from.ToString(), BinaryPrimitives.ReadUInt16BigEndian(body), to.ToString(), BinaryPrimitives.ReadUInt16BigEndian(body[2..]), proto, hops, 0, 0, 0, null);
+        return new Wire(from.ToString(), BinaryPrimitives.ReadUInt16BigEndian(body), to.ToString(), BinaryPrimitives.ReadUInt16BigEndian(body[2..]), proto, hops, 0, 0, 0, null)
+        {
+            Segment = proto == Packet.ProtoTcp && check
+                ? (body[13], BinaryPrimitives.ReadUInt32BigEndian(body[4..]), BinaryPrimitives.ReadUInt32BigEndian(body[8..]), body.Length - (body[12] >> 4) * 4)
+                : default,
+        };
     }
 }
