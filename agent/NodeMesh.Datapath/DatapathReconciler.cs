@@ -68,7 +68,7 @@ public sealed class DatapathReconciler : IDisposable
         _pins = pins;
         _cgroup = cgroup;
         _netlink = netlink;
-        _tables = new KernelTables(objects);
+        _tables = new KernelTables(objects, new RowWriter());
         _cutter = new DatagramCutter(objects);
         _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
         _resolver = new InterfaceResolver(options, netlink);
@@ -152,7 +152,7 @@ public sealed class DatapathReconciler : IDisposable
         var linkChanges = NeedsProxy(plan.Proxy) ? _routes.Ensure(problems) : 0;
 
         // Rows first, then links: a pod's first packet finds its policy.
-        _tables.Upsert(tally);
+        _tables.Upsert(tally, removals);
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
@@ -197,7 +197,7 @@ public sealed class DatapathReconciler : IDisposable
     {
         tally.Failures.Clear();
         tally.Held = 0;
-        _tables.Upsert(tally);
+        _tables.Upsert(tally, removals: true);
         _tables.Remove(tally);
     }
 

@@ -142,12 +142,14 @@ public partial record struct CtKey
     private byte _pad0_1;
 }
 
-/// <summary>struct nm_endpoint_entry, 24 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 24)]
+/// <summary>struct nm_endpoint_entry, 32 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 32)]
 public partial record struct EndpointEntry
 {
     public uint Identity;
     public uint Set;
+    public uint NextIdentity;
+    public uint NextSet;
     public uint Mtu;
     public ushort PodMac0;
     public ushort PodMac1;
@@ -224,12 +226,13 @@ public partial record struct Group
     public uint Slots;
 }
 
-/// <summary>struct nm_identity_entry, 8 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 8)]
+/// <summary>struct nm_identity_entry, 12 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 12)]
 public partial record struct IdentityEntry
 {
     public uint Identity;
     public uint Flags;
+    public uint Next;
 }
 
 /// <summary>struct nm_identity_key, 20 bytes.</summary>
@@ -429,6 +432,14 @@ public partial record struct VerdictKey
     public byte Direction;
     public byte Proto;
     public Be16 PortBe;
+}
+
+/// <summary>enum nm_applying.</summary>
+public enum Applying : uint
+{
+    Nothing = 0,
+    Begun = 1,
+    Committed = 2,
 }
 
 /// <summary>enum nm_ct_flag.</summary>
@@ -670,7 +681,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "29cc1501b800a3b3";
+    public const string Value = "27a82ea95bd95088";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -687,7 +698,7 @@ public static class AbiHash
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
         ["nm_ct_entry"] = "6f7feaef3b96d175",
         ["nm_ct_key"] = "da53d017df458dc5",
-        ["nm_endpoint_entry"] = "67ae3849858ef4dd",
+        ["nm_endpoint_entry"] = "81d3d460d53a5d8e",
         ["nm_endpoint_key"] = "cac844074d4a30c0",
         ["nm_epoch_entry"] = "c1c9fd765ba1cf2d",
         ["nm_fragment_entry"] = "24ea904bcefa035f",
@@ -695,7 +706,7 @@ public static class AbiHash
         ["nm_frontend_entry"] = "848d43cddc38e58e",
         ["nm_frontend_key"] = "aed5fa2306496d72",
         ["nm_group"] = "b50bf8679a9a18a0",
-        ["nm_identity_entry"] = "f4db51f429633b13",
+        ["nm_identity_entry"] = "f1d754b0688b0331",
         ["nm_identity_key"] = "58974a605828edeb",
         ["nm_member_entry"] = "650260f90b61a539",
         ["nm_member_key"] = "9c2f9a038245677d",

@@ -7,11 +7,12 @@ namespace NodeMesh.Datapath.Tables;
 
 /// <summary>
 /// All tables that the agent writes, and what depends on what among their rows. A row is written after those it refers to and removed after those that refer to it;
-/// where one cannot be written, what needs it stays as it was, and the rest goes on.
+/// where one cannot be written, what needs it stays as it was, and the rest goes on. At no moment may a connection pass that neither the old nor the new plan allows.
 /// </summary>
 internal sealed class KernelTables : IDisposable
 {
     private readonly List<IDisposable> _maps = [];
+    private readonly List<IMirrorTable> _tables = [];
     private readonly List<BackendEntry> _goneBackends = [];
     private readonly MirrorTable<IdentityKey, IdentityEntry> _identities;
     private readonly MirrorTable<BackendKey, BackendEntry> _backends;
@@ -24,28 +25,34 @@ internal sealed class KernelTables : IDisposable
     private readonly MirrorTable<EndpointKey, EndpointEntry> _endpoints;
     private readonly MirrorTable<PodKey, PodEntry> _pods;
     private readonly PolicyEpoch _epoch;
+    private readonly PolicySwitch _switch;
+    private readonly IRowWriter _rows;
 
-    public KernelTables(LoadedObjects objects)
+    // In this round nobody's identity changes.
+    private bool _isHeld;
+
+    public KernelTables(LoadedObjects objects, IRowWriter rows)
     {
+        _rows = rows;
         var epoch = objects.OpenMap<uint, EpochEntry>(MapCatalog.Epoch);
         _maps.Add(epoch);
-        _epoch = new PolicyEpoch(epoch);
-        _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
+        _epoch = new PolicyEpoch(epoch, rows);
         _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { }, _goneBackends.Add);
         _slots = Table<SlotKey, SlotEntry>(objects, MapCatalog.Slot, () => { });
         _members = Table<MemberKey, MemberEntry>(objects, MapCatalog.Member, () => { });
         _sourceRanges = Table<SourceRangeKey, SourceRangeEntry>(objects, MapCatalog.SourceRange, () => { });
         _frontends = Table<FrontendKey, FrontendEntry>(objects, MapCatalog.Frontend, () => { });
-        _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
         _verdicts = Table<VerdictKey, VerdictEntry>(objects, MapCatalog.Verdict, _epoch.Begin);
+        _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
+        _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
         _endpoints = Table<EndpointKey, EndpointEntry>(objects, MapCatalog.Endpoint, _epoch.Begin);
         _pods = Table<PodKey, PodEntry>(objects, MapCatalog.Pod, _epoch.Begin);
+        _switch = new PolicySwitch(_identities, _endpoints, _epoch);
     }
 
     public uint Epoch => _epoch.Current;
 
-    public IEnumerable<MapFill> Fill =>
-        [_identities.Fill, _backends.Fill, _slots.Fill, _members.Fill, _sourceRanges.Fill, _frontends.Fill, _classes.Fill, _verdicts.Fill, _endpoints.Fill, _pods.Fill];
+    public IEnumerable<MapFill> Fill => _tables.Select(t => t.Fill);
 
     /// <param name="endpoints">The link of each endpoint that has been found.</param>
     public void SetDesired(KernelPlan plan, IReadOnlyDictionary<EndpointPlan, PodLink> endpoints)
@@ -68,6 +75,8 @@ internal sealed class KernelTables : IDisposable
             {
                 Identity = endpoint.Identity,
                 Set = endpoint.PolicySet,
+                NextIdentity = endpoint.Identity,
+                NextSet = endpoint.PolicySet,
                 Mtu = (uint)link.Mtu,
                 PodMac0 = link.PodMac.Word0,
                 PodMac1 = link.PodMac.Word1,
@@ -85,25 +94,32 @@ internal sealed class KernelTables : IDisposable
     }
 
     /// <summary>Writes what is missing.</summary>
-    public void Upsert(RoundTally tally)
+    /// <param name="removals">Whether what the plan does not name is to be removed afterwards.</param>
+    public void Upsert(RoundTally tally, bool removals)
     {
-        _identities.Upsert(tally);
-        _backends.Upsert(tally);
+        UpsertServices(tally);
 
-        _slots.Upsert(tally, (_, slot) => _backends.Missing.Contains(new BackendKey { Backend = slot.Backend }));
-        _members.Upsert(tally, (key, _) => _backends.Missing.Contains(new BackendKey { Backend = key.Backend }));
-        _sourceRanges.Upsert(tally);
-        var brokenGroups = _slots.Missing.Select(k => k.Group).Concat(_members.Missing.Select(k => k.Group)).ToHashSet();
-        var brokenRanges = _sourceRanges.Missing.Select(k => k.Ranges).ToHashSet();
-        _frontends.Upsert(tally, (_, frontend) => brokenGroups.Contains(frontend.Inside.Id) || brokenGroups.Contains(frontend.Outside.Id)
-            || brokenRanges.Contains(frontend.Ranges));
+        // Rows of policy sets come first: nobody is under a new one yet.
+        var settled = _switch.Recover(tally);
+        var broken = UpsertSets(tally);
 
-        // An identity that is missing makes its peers strangers, to whom another rule may apply: no new rules until it is there.
-        var strangers = _identities.Missing.Count > 0;
-        _classes.Upsert(tally, (_, _) => strangers);
-        _verdicts.Upsert(tally, (_, _) => strangers);
-        var brokenSets = _classes.Missing.Select(k => k.Set).Concat(_verdicts.Missing.Select(k => k.Set)).ToHashSet();
-        _endpoints.Upsert(tally, (_, endpoint) => brokenSets.Contains(endpoint.Set));
+        if (removals)
+        {
+            // A pod that goes must not meet peers under identities that its policy does not know.
+            _pods.Remove(tally);
+            _endpoints.Remove(tally);
+        }
+
+        // Policy that does not fit leaves the pods concerned under what they have. That says nothing of identities that are new: so nobody becomes another, either.
+        bool IsBroken(KeyValuePair<EndpointKey, EndpointEntry> pod) =>
+            broken.Contains(pod.Value.Set) || (_endpoints.Desired.TryGetValue(pod.Key, out var wanted) && broken.Contains(wanted.Set));
+        bool IsHeld(EndpointKey key, EndpointEntry pod) => broken.Contains(pod.Set);
+        _isHeld = !settled || (_endpoints.Mirror.Any(IsBroken) && _identities.Changes(removals).Any()) || !_switch.Prepare(tally, removals, IsHeld);
+
+        _identities.Upsert(tally, (_, _) => _isHeld);
+        _isHeld |= _identities.Missing.Count > 0;
+        var inForce = _isHeld ? SetsInForce() : [];
+        _endpoints.Upsert(tally, (key, pod) => IsHeld(key, pod) || (_isHeld && (_endpoints.Mirror.ContainsKey(key) || !inForce.Contains(pod.Set))));
         _pods.Upsert(tally);
     }
 
@@ -112,21 +128,15 @@ internal sealed class KernelTables : IDisposable
     {
         _pods.Remove(tally);
         _endpoints.Remove(tally);
-        var setsInUse = _endpoints.Mirror.Values.Select(e => e.Set).ToHashSet();
-        _verdicts.Remove(tally, (key, _) => setsInUse.Contains(key.Set) && _endpoints.Missing.Count > 0);
-        _classes.Remove(tally, (key, _) => setsInUse.Contains(key.Set) && _endpoints.Missing.Count > 0);
-
-        _frontends.Remove(tally);
-        var groupsInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.SelectMany(f => new[] { f.Inside.Id, f.Outside.Id }).ToHashSet();
-        var rangesInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.Select(f => f.Ranges).ToHashSet();
-        _sourceRanges.Remove(tally, (key, _) => rangesInUse.Contains(key.Ranges));
-        _members.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
-        _slots.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
-        var backendsInUse = _slots.Desired.Count == _slots.Mirror.Count && _slots.Missing.Count == 0
+        _identities.Remove(tally, (_, _) => _isHeld);
+        var setsInUse = _endpoints.Missing.Count + _identities.Kept.Count == 0 && !_isHeld
             ? []
-            : _slots.Mirror.Values.Select(s => s.Backend).ToHashSet();
-        _backends.Remove(tally, (key, _) => backendsInUse.Contains(key.Backend));
-        _identities.Remove(tally, (_, _) => _classes.Missing.Count > 0 || _verdicts.Missing.Count > 0);
+            : SetsInForce();
+        _classes.Remove(tally, (key, _) => setsInUse.Contains(key.Set));
+        _verdicts.Remove(tally, (key, _) => setsInUse.Contains(key.Set));
+
+        RemoveServices(tally);
+        _tables.ForEach(t => t.Settle());
     }
 
     /// <summary>Backends that went away since this was last asked.</summary>
@@ -140,13 +150,12 @@ internal sealed class KernelTables : IDisposable
     /// <summary>Ends the epoch that was begun, if one was.</summary>
     public void Finish()
     {
-        if (_epoch.IsApplying)
-            _epoch.End();
+        if (_epoch.Stage != Applying.Nothing)
+            _epoch.End(_switch.Finish());
     }
 
     /// <summary>Compares the kernel with what was written. How many rows differ; the next round repairs them.</summary>
-    public int Audit() =>
-        _identities.Audit() + _backends.Audit() + _slots.Audit() + _members.Audit() + _sourceRanges.Audit() + _frontends.Audit() + _classes.Audit() + _verdicts.Audit() + _endpoints.Audit() + _pods.Audit();
+    public int Audit() => _tables.Sum(t => t.Audit());
 
     public void Dispose() => _maps.ForEach(m => m.Dispose());
 
@@ -156,6 +165,81 @@ internal sealed class KernelTables : IDisposable
     {
         var map = objects.OpenMap<TKey, TValue>(name);
         _maps.Add(map);
-        return new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), beforeWrite, afterRemove);
+        var table = new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), _rows, beforeWrite, afterRemove);
+        _tables.Add(table);
+        return table;
+    }
+
+    private HashSet<uint> SetsInForce() => [.. _endpoints.Mirror.Values.SelectMany(e => new[] { e.Set, e.NextSet })];
+
+    /// <summary>Writes rows of policy sets. Those sets of which not all have room; of these, none that is not in force already is begun.</summary>
+    private HashSet<uint> UpsertSets(RoundTally tally)
+    {
+        _verdicts.Upsert(tally);
+        _classes.Upsert(tally);
+        var broken = _classes.Missing.Select(k => k.Set).Concat(_verdicts.Missing.Select(k => k.Set)).ToHashSet();
+        if (broken.Count == 0)
+            return broken;
+
+        // One that is too large must not keep out the others: each gets a try by itself, the smallest first.
+        var inForce = SetsInForce();
+        void Withdraw(Func<uint, bool> isMeant)
+        {
+            var gone = new RoundTally();
+            _classes.Withdraw(gone, key => isMeant(key.Set) && !inForce.Contains(key.Set));
+            _verdicts.Withdraw(gone, key => isMeant(key.Set) && !inForce.Contains(key.Set));
+            tally.Writes -= gone.Removals;
+            tally.Failures.AddRange(gone.Failures);
+        }
+
+        bool Try(Func<uint, bool> isHeld)
+        {
+            var attempt = new RoundTally();
+            _verdicts.Upsert(attempt, (key, _) => isHeld(key.Set));
+            _classes.Upsert(attempt, (key, _) => isHeld(key.Set));
+            tally.Writes += attempt.Writes;
+            return attempt.Failures.Count == 0;
+        }
+
+        Withdraw(broken.Contains);
+        var sizes = _verdicts.Desired.Keys.Where(k => broken.Contains(k.Set)).GroupBy(k => k.Set).ToDictionary(g => g.Key, g => g.Count());
+        foreach (var set in broken.OrderBy(s => sizes.GetValueOrDefault(s)).ToArray())
+        {
+            if (Try(s => s != set && broken.Contains(s)))
+                broken.Remove(set);
+            else
+                Withdraw(s => s == set);
+        }
+
+        Try(broken.Contains);
+        if (broken.Count == 0)
+            tally.Failures.RemoveAll(f => f.Map is MapCatalog.Verdict or MapCatalog.Class);
+        return broken;
+    }
+
+    private void UpsertServices(RoundTally tally)
+    {
+        _backends.Upsert(tally);
+        _slots.Upsert(tally, (_, slot) => _backends.Missing.Contains(new BackendKey { Backend = slot.Backend }));
+        _members.Upsert(tally, (key, _) => _backends.Missing.Contains(new BackendKey { Backend = key.Backend }));
+        _sourceRanges.Upsert(tally);
+        var brokenGroups = _slots.Missing.Select(k => k.Group).Concat(_members.Missing.Select(k => k.Group)).ToHashSet();
+        var brokenRanges = _sourceRanges.Missing.Select(k => k.Ranges).ToHashSet();
+        _frontends.Upsert(tally, (_, frontend) => brokenGroups.Contains(frontend.Inside.Id) || brokenGroups.Contains(frontend.Outside.Id)
+            || brokenRanges.Contains(frontend.Ranges));
+    }
+
+    private void RemoveServices(RoundTally tally)
+    {
+        _frontends.Remove(tally);
+        var groupsInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.SelectMany(f => new[] { f.Inside.Id, f.Outside.Id }).ToHashSet();
+        var rangesInUse = _frontends.Missing.Count == 0 ? [] : _frontends.Mirror.Values.Select(f => f.Ranges).ToHashSet();
+        _sourceRanges.Remove(tally, (key, _) => rangesInUse.Contains(key.Ranges));
+        _members.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
+        _slots.Remove(tally, (key, _) => groupsInUse.Contains(key.Group));
+        var backendsInUse = _slots.Desired.Count == _slots.Mirror.Count && _slots.Missing.Count == 0
+            ? []
+            : _slots.Mirror.Values.Select(s => s.Backend).ToHashSet();
+        _backends.Remove(tally, (key, _) => backendsInUse.Contains(key.Backend));
     }
 }

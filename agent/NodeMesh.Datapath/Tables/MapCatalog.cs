@@ -37,15 +37,15 @@ public static class MapCatalog
 
     public static readonly MapSpec[] All =
     [
-        new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
         new(Backend, "backends", "backends of services", s => s.Backends, (s, n) => s with { Backends = n }, 96, false),
         new(Slot, "slots", "places of backends in services", s => s.Slots, (s, n) => s with { Slots = n }, 80, false),
         new(Member, "members", "backends of services that keep a client's backend", s => s.Members, (s, n) => s with { Members = n }, 80, false),
         new(SourceRange, "source-ranges", "blocks that may reach load balancer addresses", s => s.SourceRanges, (s, n) => s with { SourceRanges = n }, 96, false),
         new(Frontend, "frontends", "service addresses and ports", s => s.Frontends, (s, n) => s with { Frontends = n }, 96, false),
-        new(Class, "classes", "peers told apart by policy sets", s => s.Classes, (s, n) => s with { Classes = n }, 80, false),
         new(Verdict, "verdicts", "verdicts by class, protocol and port range", s => s.Verdicts, (s, n) => s with { Verdicts = n }, 96, false),
-        new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 80, false),
+        new(Class, "classes", "peers told apart by policy sets", s => s.Classes, (s, n) => s with { Classes = n }, 80, false),
+        new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
+        new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 96, false),
         new(Pod, "pods", "addresses of pods of this node", s => s.Pods, (s, n) => s with { Pods = n }, 96, false),
         new(Epoch, "", "the number of the policy in force", _ => 1, (s, _) => s, 8, true),
         new(ConnectionTcp, "tcp-connections", "tracked TCP connections", s => s.TcpConnections, (s, n) => s with { TcpConnections = n }, 120, true),

@@ -8,12 +8,23 @@ namespace NodeMesh.Datapath.Tables;
 /// <param name="Rows">How many rows the failure keeps out.</param>
 public sealed record ReconcileFailure(string Map, string Operation, int Errno, int Rows, string Message);
 
+/// <summary>What all tables can, whatever is in them.</summary>
+internal interface IMirrorTable
+{
+    MapFill Fill { get; }
+
+    int Audit();
+
+    void Settle();
+}
+
 /// <summary>
 /// One kernel map, what is known to be in it (the mirror) and what should be. The kernel is written only where the two differ.
 /// </summary>
+/// <param name="rows">How the kernel map is written.</param>
 /// <param name="beforeWrite">Called before each change of the kernel map.</param>
 /// <param name="afterRemove">Called with each row that went away.</param>
-internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, Action beforeWrite, Action<TValue>? afterRemove = null)
+internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, IRowWriter rows, Action beforeWrite, Action<TValue>? afterRemove = null) : IMirrorTable
     where TKey : unmanaged, IEquatable<TKey>
     where TValue : unmanaged, IEquatable<TValue>
 {
@@ -31,6 +42,9 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
     /// <summary>Keys whose writing failed or was held in the current round.</summary>
     public HashSet<TKey> Missing { get; } = [];
 
+    /// <summary>Keys whose removal failed or was held in the current round.</summary>
+    public HashSet<TKey> Kept { get; } = [];
+
     public MapFill Fill => new(map.Name, Mirror.Count, map.Facts.MaxEntries);
 
     public void SetDesired(IReadOnlyDictionary<TKey, TValue> desired)
@@ -47,6 +61,31 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
         }
 
         _desired = desired;
+    }
+
+    /// <summary>Rows that are not as they should be.</summary>
+    /// <param name="removals">Whether also those that should not be there.</param>
+    public IEnumerable<RowChange<TKey, TValue>> Changes(bool removals)
+    {
+        foreach (var (key, wanted) in _allDoubtful ? _desired : Doubtful(_desired))
+        {
+            var known = Mirror.TryGetValue(key, out var there);
+            if (!known || !there.Equals(wanted))
+                yield return new RowChange<TKey, TValue>(key, known ? there : null, wanted);
+        }
+
+        if (!removals)
+            yield break;
+        foreach (var (key, there) in _allDoubtful ? Mirror : Doubtful(Mirror))
+            if (!_desired.ContainsKey(key))
+                yield return new RowChange<TKey, TValue>(key, there, null);
+    }
+
+    /// <summary>Writes rows that are only on the way to what is desired. Whether all were written.</summary>
+    public bool Write(RoundTally tally, IReadOnlyCollection<(TKey Key, TValue Value)> interim)
+    {
+        _doubtful.UnionWith(interim.Select(r => r.Key));
+        return Write(tally, [.. interim.Select(r => r.Key)], [.. interim.Select(r => r.Value)]);
     }
 
     /// <summary>Writes what is missing or different.</summary>
@@ -78,8 +117,8 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
     /// <param name="kept">Rows that something still in the kernel needs.</param>
     public void Remove(RoundTally tally, Func<TKey, TValue, bool>? kept = null)
     {
+        Kept.Clear();
         var keys = new List<TKey>();
-        var remaining = new List<TKey>();
         foreach (var (key, value) in _allDoubtful ? Mirror : Doubtful(Mirror))
         {
             if (_desired.ContainsKey(key))
@@ -90,31 +129,27 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
                 continue;
             }
 
-            remaining.Add(key);
+            Kept.Add(key);
             tally.Held++;
         }
 
-        if (keys.Count > 0)
-        {
-            beforeWrite();
-            var array = keys.ToArray();
-            var gone = map.RemoveMany(array, out var errno);
-            foreach (var key in array.AsSpan(0, gone))
-            {
-                if (Mirror.Remove(key, out var value))
-                    afterRemove?.Invoke(value);
-            }
+        Kept.UnionWith(RemoveRows(tally, keys.ToArray()));
+    }
 
-            remaining.AddRange(array.AsSpan(gone));
-            tally.Removals += gone;
-            if (errno != 0)
-                Fail(tally, "remove", errno, array.Length - gone);
-        }
+    /// <summary>Takes rows out of the kernel that are desired, but may not be there yet.</summary>
+    public void Withdraw(RoundTally tally, Func<TKey, bool> meant)
+    {
+        var keys = Mirror.Keys.Where(meant).ToArray();
+        _doubtful.UnionWith(keys);
+        RemoveRows(tally, keys);
+    }
 
-        // Everything was looked at in this round; what is still not as desired is what could not be done.
+    /// <summary>After rows were written and removed: everything was looked at, and what is still not as desired is what could not be done.</summary>
+    public void Settle()
+    {
         _allDoubtful = false;
         _doubtful.Clear();
-        _doubtful.UnionWith(remaining);
+        _doubtful.UnionWith(Kept);
         _doubtful.UnionWith(Missing);
     }
 
@@ -132,26 +167,26 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
         return drift;
     }
 
-    private IEnumerable<KeyValuePair<TKey, TValue>> Doubtful(IReadOnlyDictionary<TKey, TValue> rows)
+    private IEnumerable<KeyValuePair<TKey, TValue>> Doubtful(IReadOnlyDictionary<TKey, TValue> of)
     {
         foreach (var key in _doubtful)
-            if (rows.TryGetValue(key, out var value))
+            if (of.TryGetValue(key, out var value))
                 yield return new KeyValuePair<TKey, TValue>(key, value);
     }
 
     private bool IsThere(TKey key, TValue value) => Mirror.TryGetValue(key, out var there) && there.Equals(value);
 
-    private void Write(RoundTally tally, TKey[] keys, TValue[] values)
+    private bool Write(RoundTally tally, TKey[] keys, TValue[] values)
     {
         if (keys.Length == 0)
-            return;
+            return true;
         beforeWrite();
         var at = 0;
         var failed = 0;
         var firstErrno = 0;
         while (at < keys.Length)
         {
-            var done = map.SetMany(keys.AsSpan(at), values.AsSpan(at), out var errno);
+            var done = rows.Set(map, keys.AsSpan(at), values.AsSpan(at), out var errno);
             for (var i = at; i < at + done; i++)
                 Mirror[keys[i]] = values[i];
             tally.Writes += done;
@@ -166,6 +201,26 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
 
         if (failed > 0)
             Fail(tally, "write", firstErrno, failed);
+        return failed == 0;
+    }
+
+    /// <returns>Those that are still there.</returns>
+    private TKey[] RemoveRows(RoundTally tally, TKey[] keys)
+    {
+        if (keys.Length == 0)
+            return keys;
+        beforeWrite();
+        var gone = rows.Remove(map, keys, out var errno);
+        foreach (var key in keys.AsSpan(0, gone))
+        {
+            if (Mirror.Remove(key, out var value))
+                afterRemove?.Invoke(value);
+        }
+
+        tally.Removals += gone;
+        if (errno != 0)
+            Fail(tally, "remove", errno, keys.Length - gone);
+        return keys[gone..];
     }
 
     private void Fail(RoundTally tally, string operation, int errno, int rows)
@@ -176,6 +231,11 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
             : $"{map.Name}: {operation} of {rows} rows: {Errno.Describe(errno)}"));
     }
 }
+
+/// <param name="There">Null when the row is not there; <paramref name="Wanted"/> when it should not be.</param>
+internal readonly record struct RowChange<TKey, TValue>(TKey Key, TValue? There, TValue? Wanted)
+    where TKey : unmanaged
+    where TValue : unmanaged;
 
 /// <summary>Counts of one round.</summary>
 internal sealed class RoundTally

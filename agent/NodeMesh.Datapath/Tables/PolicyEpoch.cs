@@ -4,38 +4,41 @@ using NodeMesh.Plan.Abi;
 namespace NodeMesh.Datapath.Tables;
 
 /// <summary>
-/// The number under which tracked connections are judged. A change raises it when it is complete, so that every connection is judged again;
-/// "applying" says that a change was begun, and a restart that finds it finishes with a new number.
+/// The number under which tracked connections are judged. A change raises it when it is complete, so that every connection is judged again. How far a change
+/// has come stands beside it, so that an agent that finds a change half done knows whether to undo or to finish it.
 /// </summary>
-internal sealed class PolicyEpoch
+internal sealed class PolicyEpoch(BpfMap<uint, EpochEntry> map, IRowWriter rows)
 {
-    private readonly BpfMap<uint, EpochEntry> _map;
-    private EpochEntry _now;
-
-    public PolicyEpoch(BpfMap<uint, EpochEntry> map)
-    {
-        _map = map;
-        map.TryGet(0, out _now);
-        if (_now.Applying != 0)
-            End();
-    }
+    private EpochEntry _now = map.TryGet(0, out var found) ? found : default;
 
     public uint Current => _now.Epoch;
 
-    public bool IsApplying => _now.Applying != 0;
+    public Applying Stage => (Applying)_now.Applying;
 
+    /// <summary>Before the first row of a change.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
     public void Begin()
     {
-        if (_now.Applying != 0)
-            return;
-        _now.Applying = 1;
-        _map.Set(0, _now);
+        if (Stage == Applying.Nothing)
+            Write(_now with { Applying = (uint)Applying.Begun });
     }
 
-    public void End()
+    /// <summary>After a change that was committed has been finished, and before the next one.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public void BeginAnew() => Write(_now with { Applying = (uint)Applying.Begun });
+
+    /// <summary>From here on what is to come is in force, in all rows that say both it and what was.</summary>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public void Commit() => Write(_now with { Applying = (uint)Applying.Committed });
+
+    /// <param name="complete">No row says both any more; else the next round, or agent, finds what there is to do.</param>
+    /// <exception cref="BpfException">The kernel refused.</exception>
+    public void End(bool complete) => Write(new EpochEntry { Epoch = _now.Epoch + 1, Applying = complete ? (uint)Applying.Nothing : _now.Applying });
+
+    private void Write(EpochEntry next)
     {
-        _now.Epoch++;
-        _now.Applying = 0;
-        _map.Set(0, _now);
+        if (rows.Set<uint, EpochEntry>(map, [0], [next], out var errno) == 0)
+            throw new BpfException("map_update", map.Name, errno);
+        _now = next;
     }
 }
