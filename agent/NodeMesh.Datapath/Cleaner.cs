@@ -21,6 +21,7 @@ public static class Cleaner
         var pins = PinTree.At(options.BpffsPath);
         if (Directory.Exists(pins.Base))
         {
+            using var pinLock = AgentLock.TakePins(pins);
             foreach (var generation in Directory.GetDirectories(pins.Base))
                 removed.Add($"{RemovePins(generation)} pins in {generation}");
             Directory.Delete(pins.Base);

@@ -13,6 +13,9 @@ public sealed class DatapathHost : IDisposable
     // A pod's interface may come without a notice that names it (its namespace is made after the veth), so what is missing is looked for this often.
     private static readonly TimeSpan s_missingPod = TimeSpan.FromSeconds(1);
 
+    // Nothing tells that another program was put before ours or took ours off, so it is looked for this often.
+    private static readonly TimeSpan s_disturbance = TimeSpan.FromSeconds(5);
+
     private readonly DatapathReconciler _reconciler;
     private readonly Action<ReconcileReport> _onReport;
     private readonly Action<Exception> _onFailure;
@@ -61,15 +64,16 @@ public sealed class DatapathHost : IDisposable
         var backOff = TimeSpan.Zero;
         var audited = Environment.TickCount64;
         var delay = _auditInterval;
+        var due = 0L;
         while (!_stopping)
         {
-            _waker.Wait(_watch.Fd, delay);
+            var woken = _waker.Wait(_watch.Fd, delay < s_disturbance ? delay : s_disturbance);
             _watch.Drain();
             if (_stopping)
                 return;
 
             current = Interlocked.Exchange(ref _next, null) ?? current;
-            if (current is null)
+            if (current is null || !(woken || Environment.TickCount64 >= due || IsDisturbed()))
                 continue;
 
             var audit = Environment.TickCount64 - audited >= _auditInterval.TotalMilliseconds;
@@ -87,6 +91,20 @@ public sealed class DatapathHost : IDisposable
                 _onFailure(e);
                 delay = backOff = Longer(backOff);
             }
+
+            due = Environment.TickCount64 + (long)delay.TotalMilliseconds;
+        }
+    }
+
+    private bool IsDisturbed()
+    {
+        try
+        {
+            return _reconciler.IsDisturbed();
+        }
+        catch (SyscallException)
+        {
+            return true;
         }
     }
 

@@ -37,6 +37,9 @@ public sealed record ReconcileReport(
     ImmutableArray<EndpointStatus> Endpoints,
     ImmutableArray<MapFill> Fill)
 {
+    /// <summary>What others did to ours since the last round; in <see cref="Problems"/>, too.</summary>
+    public ImmutableArray<Disturbance> Disturbances { get; init; } = [];
+
     /// <summary>The kernel enforces the plan. A pod whose interface is not there yet does not stand in the way.</summary>
     public bool IsConverged => Failures.IsEmpty && Endpoints.All(e => e.Ifindex == 0 || e.Attached);
 
@@ -49,7 +52,7 @@ public sealed record ReconcileReport(
 /// </summary>
 public sealed class DatapathReconciler : IDisposable
 {
-    private readonly OwnedFd _lock;
+    private readonly OwnedFd[] _locks;
     private readonly LoadedObjects _objects;
     private readonly KernelTables _tables;
     private readonly DatagramCutter _cutter;
@@ -59,13 +62,15 @@ public sealed class DatapathReconciler : IDisposable
     private readonly InterfaceResolver _resolver;
     private readonly ProxyRoutes _routes;
     private readonly PinTree _pins;
+    private readonly PinKeeper _keeper;
     private bool _retired;
 
-    private DatapathReconciler(OwnedFd agentLock, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, NetlinkSocket netlink, bool tcx)
+    private DatapathReconciler(OwnedFd[] locks, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, NetlinkSocket netlink, bool tcx)
     {
-        _lock = agentLock;
+        _locks = locks;
         _objects = objects;
         _pins = pins;
+        _keeper = new PinKeeper(options.BpffsPath, pins, objects);
         _cgroup = cgroup;
         _netlink = netlink;
         _tables = new KernelTables(objects, new RowWriter());
@@ -99,6 +104,7 @@ public sealed class DatapathReconciler : IDisposable
     public static DatapathReconciler Start(DatapathOptions options, BpfImages images)
     {
         var agentLock = AgentLock.Take(options.RunDirectory);
+        OwnedFd? pinLock = null;
         LoadedObjects? objects = null;
         CgroupAttacher? cgroup = null;
         NetlinkSocket? netlink = null;
@@ -106,6 +112,7 @@ public sealed class DatapathReconciler : IDisposable
         try
         {
             var pins = PinTree.Create(options.BpffsPath);
+            pinLock = AgentLock.TakePins(pins);
             var cgroupPath = Cgroups.Find(options.CgroupPath);
             if (!FileSystems.IsCgroup2(cgroupPath))
                 throw new NodeFaultException(NodeFault.NoCgroup2, $"no cgroup2 at \"{cgroupPath}\". Cure: mount -t cgroup2 none /sys/fs/cgroup, or name a cgroup2 directory with --cgroup");
@@ -114,7 +121,7 @@ public sealed class DatapathReconciler : IDisposable
             netlink = new NetlinkSocket();
             cgroup = new CgroupAttacher(objects, pins, cgroupPath);
             cgroup.Attach();
-            return new DatapathReconciler(agentLock, objects, pins, options, cgroup, netlink, KernelProbe.HasTcx());
+            return new DatapathReconciler([agentLock, pinLock], objects, pins, options, cgroup, netlink, KernelProbe.HasTcx());
         }
         catch (Exception e)
         {
@@ -123,6 +130,7 @@ public sealed class DatapathReconciler : IDisposable
             objects?.Dispose();
             if (first)
                 Cleaner.RemoveGeneration(options);
+            pinLock?.Dispose();
             agentLock.Dispose();
             if (e is SyscallException { Errno: Errno.EPERM or Errno.EACCES })
                 throw new NodeFaultException(NodeFault.NotPrivileged, $"{e.Message}. Cure: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", e);
@@ -134,6 +142,9 @@ public sealed class DatapathReconciler : IDisposable
     /// <param name="onFailure">When it could not once; it tries again.</param>
     public ConnectionSweeper SweepConnections(Action<Exception> onFailure) => new(_objects, onFailure, start: true);
 
+    /// <summary>Whether somebody took off, overtook or unpinned what the last round left. Cheap, to be asked often; from the thread of the rounds.</summary>
+    public bool IsDisturbed() => _hooks.IsDisturbed() || _cgroup.IsDisturbed || _keeper.IsDisturbed;
+
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
     /// <param name="audit">Also reads the kernel's tables back first, and drops the counters of interfaces that are gone.</param>
@@ -142,21 +153,24 @@ public sealed class DatapathReconciler : IDisposable
     {
         var started = Stopwatch.GetTimestamp();
         var tally = new RoundTally();
-        var problems = new List<string>();
+        var notes = new RoundNotes();
+        var problems = notes.Problems;
         var drift = audit ? _tables.Audit() : 0;
         var resolved = _resolver.Resolve(plan.Kernel.Endpoints);
         _tables.SetDesired(plan.Kernel, resolved.Interfaces);
+        _keeper.Keep(notes);
 
         // Routes before the rows that lead to them. They slow every route lookup of the node a little, so they are there only once
         // something was handed over; and they stay, since open connections with the proxy outlive the rows.
         var linkChanges = NeedsProxy(plan.Proxy) ? _routes.Ensure(problems) : 0;
+        linkChanges += _cgroup.Keep(notes);
 
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally, removals);
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
-        linkChanges += _hooks.Sync(targets, removals, problems);
+        linkChanges += _hooks.Sync(targets, removals, notes);
 
         if (removals)
         {
@@ -173,7 +187,10 @@ public sealed class DatapathReconciler : IDisposable
         _tables.Finish();
         return new ReconcileReport(
             plan.Revision, tally.Writes, tally.Removals, tally.Held, drift, linkChanges, _tables.Epoch, Stopwatch.GetElapsedTime(started),
-            [.. tally.Failures], [.. problems], [.. StatusOf(plan.Kernel.Endpoints, resolved)], [.. _tables.Fill]);
+            [.. tally.Failures], [.. problems], [.. StatusOf(plan.Kernel.Endpoints, resolved)], [.. _tables.Fill])
+        {
+            Disturbances = [.. notes.Disturbances],
+        };
     }
 
     /// <summary>Lets go of everything; what is in the kernel stays in force.</summary>
@@ -187,7 +204,8 @@ public sealed class DatapathReconciler : IDisposable
         Counters.Dispose();
         _netlink.Dispose();
         _objects.Dispose();
-        _lock.Dispose();
+        foreach (var held in _locks)
+            held.Dispose();
     }
 
     private static bool NeedsProxy(ProxyPlan proxy) => proxy.Services.Count > 0 || proxy.Policy.Http.Count > 0;

@@ -13,9 +13,14 @@ public static unsafe class FileSystems
 
     /// <summary>Takes a file's lock, held until the descriptor is disposed or the process ends; null when another holds it.</summary>
     /// <exception cref="SyscallException">The file cannot be opened.</exception>
-    public static OwnedFd? TryLock(string path)
+    public static OwnedFd? TryLock(string path) => TryLock(OwnedFd.Open(path, Libc.O_RDWR | Libc.O_CREAT), path);
+
+    /// <summary>As <see cref="TryLock(string)"/>, of a directory that is there.</summary>
+    /// <exception cref="SyscallException">It cannot be opened.</exception>
+    public static OwnedFd? TryLockDirectory(string path) => TryLock(OpenDirectory(path), path);
+
+    private static OwnedFd? TryLock(OwnedFd file, string path)
     {
-        var file = OwnedFd.Open(path, Libc.O_RDWR | Libc.O_CREAT);
         if (Libc.Flock(file.Fd, LockExclusiveNow) == 0)
             return file;
 

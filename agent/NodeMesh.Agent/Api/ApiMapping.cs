@@ -105,6 +105,8 @@ internal static class ApiMapping
             Writes = (ulong)state.Work.Writes,
             Errors = (ulong)state.Work.Errors,
             LastError = state.Work.LastError,
+            Disturbances = (ulong)Enum.GetValues<DisturbanceKind>().Sum(state.Disturbances),
+            LastDisturbance = state.LastDisturbance,
         };
         path.Maps.AddRange(fill.Select(m => new KernelMap { Name = m.Map, Entries = m.Rows, Capacity = m.MaxRows }));
         return path;

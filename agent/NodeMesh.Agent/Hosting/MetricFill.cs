@@ -81,6 +81,8 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
         page.Count(MetricCatalog.ReconcileErrors, view.State.Work.Errors);
         page.Count(MetricCatalog.AttachChanges, view.State.Work.Attachments);
         page.Count(MetricCatalog.Drift, view.State.Work.Drift);
+        foreach (var kind in Enum.GetValues<DisturbanceKind>())
+            page.Count(MetricCatalog.Disturbances, view.State.Disturbances(kind), Word(kind));
     }
 
     private void Pods(IReadOnlyList<CounterRow> rows, ReconcileReport report)
@@ -148,6 +150,15 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
         page.Observe(MetricCatalog.RequestDuration, more, (latency.Histogram.SumMicroseconds - before.Sum) / 1e6, latency.Route, latency.Cluster);
         _latencies[key] = (now, latency.Histogram.SumMicroseconds);
     }
+
+    private static string Word(DisturbanceKind kind) => kind switch
+    {
+        DisturbanceKind.Overtaken => "overtaken",
+        DisturbanceKind.Detached => "detached",
+        DisturbanceKind.Unpinned => "unpinned",
+        DisturbanceKind.SecondAgent => "second_agent",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
 
     private static string Word(Direction direction) => direction.ToString().ToLowerInvariant();
 }

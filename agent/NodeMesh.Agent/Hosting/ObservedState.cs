@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NodeMesh.Datapath;
 using NodeMesh.Model;
 using NodeMesh.Plan;
@@ -10,6 +11,7 @@ internal sealed class ObservedState
     private Seen _seen = new(MeshSnapshot.Empty, MeshPlan.Empty);
     private ReconcileReport? _report;
     private Totals _totals = new(0, 0, 0, 0, 0, "");
+    private ImmutableDictionary<DisturbanceKind, long> _disturbances = ImmutableDictionary<DisturbanceKind, long>.Empty;
 
     public sealed record Seen(MeshSnapshot Snapshot, MeshPlan Plan);
 
@@ -30,6 +32,12 @@ internal sealed class ObservedState
     /// <summary>Revision of the last plan that the kernel took whole; 0 before.</summary>
     public ulong Enforced { get; private set; }
 
+    /// <summary>How often others did so since the agent's start.</summary>
+    public long Disturbances(DisturbanceKind kind) => Volatile.Read(ref _disturbances).GetValueOrDefault(kind);
+
+    /// <summary>The last one, in words; empty when there was none.</summary>
+    public string LastDisturbance { get; private set; } = "";
+
     /// <summary>From the data path's thread only.</summary>
     public void Add(ReconcileReport report)
     {
@@ -37,6 +45,12 @@ internal sealed class ObservedState
         Volatile.Write(ref _totals, new Totals(
             _totals.Rounds + 1, _totals.Writes + report.Writes + report.Removals, _totals.Attachments + report.LinkChanges,
             _totals.Drift + report.Drift, _totals.Errors + report.Failures.Length, problem));
+        foreach (var disturbance in report.Disturbances)
+        {
+            Volatile.Write(ref _disturbances, _disturbances.SetItem(disturbance.Kind, _disturbances.GetValueOrDefault(disturbance.Kind) + 1));
+            LastDisturbance = disturbance.What;
+        }
+
         if (report.IsConverged)
             Enforced = report.Revision;
         Volatile.Write(ref _report, report);

@@ -23,6 +23,8 @@ internal static class Tables
                 $"{s.Proxy.Workers} workers, {s.Proxy.ActiveConnections} connections, {s.Proxy.Requests} requests, serves revision {s.Proxy.Revision}"));
         foreach (var listener in s.Proxy.Listeners)
             table.Row("listener", listener);
+        if (s.DataPath.Disturbances > 0)
+            table.Row("disturbed", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.Disturbances} times, last: {s.DataPath.LastDisturbance}"));
         if (s.DataPath.LastError.Length > 0)
             table.Row("last problem", s.DataPath.LastError);
         var maps = new TableText("TABLE", "ROWS", "MOST", "FULL");

@@ -1,5 +1,6 @@
 using NodeMesh.Datapath.Load;
 using NodeMesh.Native;
+using NodeMesh.Native.Bpf;
 using NodeMesh.Native.Netlink;
 
 namespace NodeMesh.Datapath.Attach;
@@ -9,28 +10,32 @@ namespace NodeMesh.Datapath.Attach;
 /// </summary>
 internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) : IInterfaceHooks
 {
-    /// <summary>How our filters are told from others'.</summary>
-    internal const string NamePrefix = "nm_";
-    internal const uint Handle = 0x6e6d;
     private const ushort Preference = 1;
+
+    // How our filters are told from others'. There are two, since only a filter that is new comes before all of its preference.
+    private static readonly uint[] s_handles = [0x6e6d, 0x6e6e];
 
     private readonly HashSet<HookTarget> _attached = [];
 
     public bool IsAttached(HookTarget target) => _attached.Contains(target);
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, List<string> problems)
+    public bool IsDisturbed() => _attached.Any(t =>
+        RtFilters.Dump(netlink, t.Ifindex, t.Ingress) is not [var first, ..] || first.ProgramId != objects.Program(t.Object, t.Program).Facts.Id);
+
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes)
     {
         var changes = 0;
+        _attached.IntersectWith(targets);
         foreach (var target in targets)
         {
             try
             {
-                changes += Ensure(target, problems);
+                changes += Ensure(target, notes);
             }
             catch (SyscallException e)
             {
                 _attached.Remove(target);
-                problems.Add(e.Message);
+                notes.Problems.Add(e.Message);
             }
         }
 
@@ -42,22 +47,49 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
         // The filters stay in force; there is nothing else to let go of.
     }
 
-    private int Ensure(HookTarget target, List<string> problems)
+    private int Ensure(HookTarget target, RoundNotes notes)
     {
         var program = objects.Program(target.Object, target.Program);
         var filters = RtFilters.Dump(netlink, target.Ifindex, target.Ingress);
-        if (filters.Count > 0 && filters[0].ProgramId == program.Facts.Id)
+        var ours = filters.Where(f => IsOurs(f) && f.Name == target.Program).ToArray();
+        if (filters is [var first, ..] && first.ProgramId == program.Facts.Id)
         {
+            foreach (var spare in ours.Where(f => f.Handle != first.Handle))
+                RtFilters.Remove(netlink, spare);
             _attached.Add(target);
             return 0;
         }
 
-        if (filters.Count > 0 && !IsOurs(filters[0]) && filters[0].Preference <= Preference)
-            problems.Add($"filter {filters[0].Name} stands before {target.Program} at ifindex {target.Ifindex}. Cure: give it a preference above {Preference}");
         RtFilters.AddClsact(netlink, target.Ifindex);
-        RtFilters.Set(netlink, target.Ifindex, target.Ingress, Preference, Handle, program.Fd, target.Program);
-        _attached.Add(target);
+        if (ours.Length == 0 && _attached.Contains(target))
+            notes.Disturbed(DisturbanceKind.Detached, $"{target.Program} was no longer attached at ifindex {target.Ifindex}; it is again");
+        if (filters.Count > 0 && !IsOurs(filters[0]))
+            return Overtake(target, program, filters[0], ours, notes);
+        Set(target, ours.Length == 0 ? s_handles[0] : ours[0].Handle, program);
         return 1;
+    }
+
+    /// <summary>A filter ahead of ours can pass packets around policy. A new one of ours goes first, then the old one goes away.</summary>
+    private int Overtake(HookTarget target, BpfProgram program, BpfFilter first, BpfFilter[] ours, RoundNotes notes)
+    {
+        Set(target, s_handles.First(h => ours.All(o => o.Handle != h)), program);
+        foreach (var old in ours)
+            RtFilters.Remove(netlink, old);
+        var isFirst = RtFilters.Dump(netlink, target.Ifindex, target.Ingress) is [var now, ..] && now.ProgramId == program.Facts.Id;
+        if (isFirst && ours.Length == 0)
+            return 1;
+        var what = $"filter {first.Name} stood before {target.Program} at ifindex {target.Ifindex}; ";
+        if (isFirst)
+            notes.Disturbed(DisturbanceKind.Overtaken, what + "ours is first again");
+        else
+            notes.Problems.Add(what + $"it still does. Cure: give it a preference above {Preference}");
+        return 1;
+    }
+
+    private void Set(HookTarget target, uint handle, BpfProgram program)
+    {
+        RtFilters.Set(netlink, target.Ifindex, target.Ingress, Preference, handle, program.Fd, target.Program);
+        _attached.Add(target);
     }
 
     private int RemoveOthers(IReadOnlyCollection<HookTarget> targets)
@@ -80,5 +112,5 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
         where IsOurs(filter)
         select filter;
 
-    private static bool IsOurs(BpfFilter filter) => filter.Handle == Handle && filter.Name.StartsWith(NamePrefix, StringComparison.Ordinal);
+    private static bool IsOurs(BpfFilter filter) => s_handles.Contains(filter.Handle) && filter.Name.StartsWith(HookTarget.ProgramPrefix, StringComparison.Ordinal);
 }

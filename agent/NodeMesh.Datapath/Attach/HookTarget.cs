@@ -1,9 +1,13 @@
+using NodeMesh.Native;
+
 namespace NodeMesh.Datapath.Attach;
 
 /// <param name="PinName">Of the link: says interface and direction.</param>
 /// <param name="Ingress">tcx ingress of the interface, else egress.</param>
 internal sealed record HookTarget(string PinName, int Ifindex, bool Ingress, string Object, string Program)
 {
+    /// <summary>How programs of NodeMesh are told from others'.</summary>
+    public const string ProgramPrefix = "nm_";
     public const string EndpointPrefix = "ep_";
     public const string DevicePrefix = "dev_";
 
@@ -27,10 +31,13 @@ internal interface IInterfaceHooks : IDisposable
 {
     /// <summary>Attaches what is missing, takes off what is not named, and checks that each is still first.</summary>
     /// <param name="removals">Whether what is not named is taken off, unless its interface is gone.</param>
-    /// <param name="problems">What failed or had to be put right, in words.</param>
     /// <returns>How many attachments were made, swapped or removed.</returns>
-    int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, List<string> problems);
+    int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes);
 
     /// <summary>Whether a target is attached, as far as known.</summary>
     bool IsAttached(HookTarget target);
+
+    /// <summary>Whether somebody changed what the last <see cref="Sync"/> left. Cheap, to be asked often.</summary>
+    /// <exception cref="SyscallException">An interface is just going, say: the next round will tell.</exception>
+    bool IsDisturbed();
 }

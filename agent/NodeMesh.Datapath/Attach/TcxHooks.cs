@@ -8,21 +8,35 @@ namespace NodeMesh.Datapath.Attach;
 internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterfaceHooks
 {
     private readonly Dictionary<string, BpfLink> _links = [];
+    private readonly Dictionary<string, HookTarget> _targets = [];
+
+    // Hooks at which another NodeMesh agent stands before us.
+    private readonly HashSet<string> _shared = [];
 
     public bool IsAttached(HookTarget target) => _links.ContainsKey(target.PinName);
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, List<string> problems)
+    public bool IsDisturbed()
     {
-        var changes = RemoveOthers(targets.Select(t => t.PinName).ToHashSet(), removals);
+        bool IsOdd(HookTarget target, BpfLink link) =>
+            link.Facts.IsDetached || pins.LacksLink(target.PinName) || (!_shared.Contains(target.PinName) && !IsFirst(target, link));
+        return _targets.Values.Any(t => _links.TryGetValue(t.PinName, out var link) && IsOdd(t, link));
+    }
+
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes)
+    {
+        _targets.Clear();
+        foreach (var target in targets)
+            _targets[target.PinName] = target;
+        var changes = RemoveOthers(removals);
         foreach (var target in targets)
         {
             try
             {
-                changes += Ensure(target, problems);
+                changes += Ensure(target, notes);
             }
             catch (BpfException e)
             {
-                problems.Add(e.Message);
+                notes.Problems.Add(e.Message);
             }
         }
 
@@ -35,9 +49,10 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
             link.Dispose();
     }
 
-    private int Ensure(HookTarget target, List<string> problems)
+    private int Ensure(HookTarget target, RoundNotes notes)
     {
         var changes = 0;
+        var takenOff = false;
         if (!_links.TryGetValue(target.PinName, out var link))
         {
             link = Adopt(target);
@@ -47,18 +62,23 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
         {
             Drop(target.PinName, link);
             link = null;
+            takenOff = true;
         }
 
         if (link is null)
         {
             link = BpfLink.AttachTcxAtHead(objects.Program(target.Object, target.Program), target.Ifindex, AttachTypeOf(target));
-            link.Pin(pins.Link(target.PinName));
             _links[target.PinName] = link;
+            Pin(target.PinName, link);
+            if (takenOff)
+                notes.Disturbed(DisturbanceKind.Detached, $"{target.Program} was no longer attached at ifindex {target.Ifindex}; it is again");
             return 1;
         }
 
         _links[target.PinName] = link;
-        return changes + (IsFirst(target, link) ? 0 : MoveToHead(target, link, problems));
+        if (pins.LacksLink(target.PinName) && Pin(target.PinName, link))
+            notes.Disturbed(DisturbanceKind.Unpinned, $"{target.Program} at ifindex {target.Ifindex} was not pinned any more; it is again");
+        return changes + KeepFirst(target, link, notes);
     }
 
     /// <summary>The link an earlier agent left, now with our program; null when there is none that can be used.</summary>
@@ -83,29 +103,46 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
         return null;
     }
 
-    private static bool IsFirst(HookTarget target, BpfLink link)
-    {
-        var programs = BpfHook.QueryTcx(target.Ifindex, AttachTypeOf(target));
-        return programs.Count > 0 && programs[0].LinkId == link.Facts.Id;
-    }
+    private static bool IsFirst(HookTarget target, BpfLink link) => FirstOf(target) is { } first && first.LinkId == link.Facts.Id;
 
-    /// <summary>A foreign program ahead of ours can pass packets around policy. The new link goes first, then the old one goes away: at no time is there none.</summary>
-    private int MoveToHead(HookTarget target, BpfLink link, List<string> problems)
+    private static HookProgram? FirstOf(HookTarget target) => BpfHook.QueryTcx(target.Ifindex, AttachTypeOf(target)) is [var first, ..] ? first : null;
+
+    /// <summary>
+    /// A foreign program ahead of ours can pass packets around policy. The new link goes first, then the old one goes away: at no time is there none. Another agent
+    /// of NodeMesh would do the same in its turn, for ever: that is for a person to end.
+    /// </summary>
+    private int KeepFirst(HookTarget target, BpfLink link, RoundNotes notes)
     {
+        if (FirstOf(target) is not { } first || first.LinkId == link.Facts.Id)
+        {
+            _shared.Remove(target.PinName);
+            return 0;
+        }
+
+        var name = ProgramFacts.Find(first.ProgramId)?.Name ?? "of an unknown name";
+        if (name.StartsWith(HookTarget.ProgramPrefix, StringComparison.Ordinal))
+        {
+            var what = $"another NodeMesh agent stands before this one at ifindex {target.Ifindex}; both enforce, and it is left there. Cure: end one of them, and take off what is its with its own cleanup";
+            if (_shared.Add(target.PinName))
+                notes.Disturbed(DisturbanceKind.SecondAgent, what);
+            return 0;
+        }
+
         var ours = objects.Program(target.Object, target.Program);
         var program = link.Facts.ProgramId == ours.Facts.Id ? objects.SpareProgram(target.Object, target.Program) : ours;
         var head = BpfLink.AttachTcxAtHead(program, target.Ifindex, AttachTypeOf(target));
         Drop(target.PinName, link);
-        head.Pin(pins.Link(target.PinName));
         _links[target.PinName] = head;
-        problems.Add($"another program stood before {target.Program} at ifindex {target.Ifindex}; ours is first again");
+        Pin(target.PinName, head);
+        _shared.Remove(target.PinName);
+        notes.Disturbed(DisturbanceKind.Overtaken, $"program {name} ({first.ProgramId}) stood before {target.Program} at ifindex {target.Ifindex}; ours is first again");
         return 1;
     }
 
-    private int RemoveOthers(HashSet<string> wanted, bool removals)
+    private int RemoveOthers(bool removals)
     {
         var changes = 0;
-        foreach (var name in pins.LinkNames.Where(n => IsOurs(n) && !wanted.Contains(n)).ToArray())
+        foreach (var name in pins.LinkNames.Where(IsOurs).Union(_links.Keys).Where(n => !_targets.ContainsKey(n)).ToArray())
         {
             var link = _links.GetValueOrDefault(name) ?? BpfLink.OpenPinned(pins.Link(name));
             if (link is null)
@@ -125,12 +162,23 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
         return changes;
     }
 
+    /// <summary>False when there is no place for pins, which is said elsewhere; the link holds as long as this agent.</summary>
+    private bool Pin(string name, BpfLink link)
+    {
+        if (!pins.HasPlace)
+            return false;
+        link.Pin(pins.Link(name));
+        return true;
+    }
+
     private void Drop(string name, BpfLink link)
     {
         _links.Remove(name);
+        _shared.Remove(name);
         if (!link.Facts.IsDetached)
             link.Detach();
-        File.Delete(pins.Link(name));
+        if (pins.HasPlace)
+            File.Delete(pins.Link(name));
         link.Dispose();
     }
 

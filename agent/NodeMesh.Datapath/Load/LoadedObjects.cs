@@ -72,6 +72,9 @@ internal sealed class LoadedObjects : IDisposable
         ? owner.OpenMap(name)
         : throw new BpfException("find_map", name, Errno.ENOENT);
 
+    /// <summary>Tables that outlive the agent.</summary>
+    public IEnumerable<string> PinnedMaps => MapCatalog.All.Select(m => m.Name).Where(name => _objects.Values.Any(o => o.HasMap(name)));
+
     public void Dispose()
     {
         foreach (var item in _objects.Values.Concat(_spares.Values))

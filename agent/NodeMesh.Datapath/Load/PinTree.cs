@@ -28,6 +28,12 @@ internal sealed class PinTree
 
     public string Link(string name) => Path.Combine(Links, name);
 
+    /// <summary>False when somebody removed the folders, or the file system that they were in.</summary>
+    public bool HasPlace => Directory.Exists(Links);
+
+    /// <summary>Whether a link should be pinned and is not.</summary>
+    public bool LacksLink(string name) => HasPlace && !File.Exists(Link(name));
+
     public IEnumerable<string> LinkNames => Directory.Exists(Links) ? Directory.GetFiles(Links).Select(Path.GetFileName).OfType<string>() : [];
 
     public IEnumerable<string> OtherGenerations => Directory.Exists(Base) ? Directory.GetDirectories(Base).Where(d => d != Generation) : [];
@@ -43,8 +49,7 @@ internal sealed class PinTree
         var tree = At(bpffsPath);
         try
         {
-            Directory.CreateDirectory(tree.Maps);
-            Directory.CreateDirectory(tree.Links);
+            tree.CreateDirectories();
         }
         catch (UnauthorizedAccessException e)
         {
@@ -52,5 +57,13 @@ internal sealed class PinTree
         }
 
         return tree;
+    }
+
+    /// <exception cref="IOException">Not possible there.</exception>
+    /// <exception cref="UnauthorizedAccessException">Not allowed.</exception>
+    public void CreateDirectories()
+    {
+        Directory.CreateDirectory(Maps);
+        Directory.CreateDirectory(Links);
     }
 }

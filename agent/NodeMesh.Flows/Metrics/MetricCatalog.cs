@@ -26,6 +26,7 @@ public static class MetricCatalog
     public static readonly MetricSpec ReconcileWrites = new("nodemesh_datapath_writes_total", MetricType.Counter, "Rows of kernel tables written or removed");
     public static readonly MetricSpec AttachChanges = new("nodemesh_datapath_attach_changes_total", MetricType.Counter, "Programs attached, swapped or taken off, and routing rules and routes added");
     public static readonly MetricSpec Drift = new("nodemesh_datapath_drift_total", MetricType.Counter, "Rows that an audit found other than written, and put right");
+    public static readonly MetricSpec Disturbances = new("nodemesh_datapath_disturbances_total", MetricType.Counter, "What others did to what the agent holds on the node: put a program before its own (overtaken), took one off (detached), removed pins (unpinned), or run a second agent (second_agent); docs/on-the-node.md says what is done about each", "kind");
     public static readonly MetricSpec ReconcileDuration = new("nodemesh_datapath_reconcile_duration_seconds", MetricType.Histogram, "Time of one such round");
 
     public static readonly MetricSpec PlanRevision = new("nodemesh_plan_revision", MetricType.Gauge, "Revision of the newest plan; ahead of the enforced one while work is under way");
@@ -53,7 +54,7 @@ public static class MetricCatalog
     public static readonly MetricSpec[] All =
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
-        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, ReconcileDuration,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
         UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,

@@ -207,12 +207,7 @@ public sealed unsafe class BpfMap<TKey, TValue> : IDisposable
     }
 
     /// <exception cref="BpfException">EEXIST: something is pinned there.</exception>
-    public void Pin(string path)
-    {
-        var result = Libbpf.bpf_obj_pin(_map.Fd, path);
-        if (result < 0)
-            throw new BpfException("obj_pin", path, -result);
-    }
+    public void Pin(string path) => MapFacts.Pin(_map, path);
 
     public void Dispose() => _map.Dispose();
 

@@ -17,6 +17,16 @@ public readonly record struct ProgramFacts(uint Id, string Name, uint Type, uint
         public fixed byte Name[16];
     }
 
+    /// <summary>Of any program in the kernel; null when there is none of this id, or it may not be looked at.</summary>
+    public static ProgramFacts? Find(uint id)
+    {
+        var fd = Libbpf.bpf_prog_get_fd_by_id(id);
+        if (fd < 0)
+            return null;
+        using var program = new OwnedFd(fd);
+        return Of(program.Fd, $"program {id}");
+    }
+
     /// <exception cref="BpfException">The descriptor is not a program's.</exception>
     internal static unsafe ProgramFacts Of(int fd, string subject)
     {

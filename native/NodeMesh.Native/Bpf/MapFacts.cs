@@ -39,6 +39,14 @@ public readonly record struct MapFacts(uint Id, string Name, uint Type, uint Key
         return fd >= 0 ? new OwnedFd(fd) : -fd == Errno.ENOENT ? null : throw new BpfException("obj_get", path, -fd);
     }
 
+    /// <exception cref="BpfException">EEXIST: something is pinned there; EPERM: not a BPF file system.</exception>
+    public static void Pin(OwnedFd map, string path)
+    {
+        var result = Libbpf.bpf_obj_pin(map.Fd, path);
+        if (result < 0)
+            throw new BpfException("obj_pin", path, -result);
+    }
+
     /// <summary>The same map on a descriptor of its own.</summary>
     public static OwnedFd Share(OwnedFd map, string subject) => Duplicate(map.Fd, subject);
 

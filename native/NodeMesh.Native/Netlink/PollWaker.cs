@@ -22,13 +22,14 @@ public sealed unsafe class PollWaker : IDisposable
         _ = Libc.Write(_event.Fd, &one, sizeof(ulong));
     }
 
-    /// <summary>Returns when the descriptor is readable, when woken, or after the timeout.</summary>
-    public void Wait(int fd, TimeSpan timeout)
+    /// <summary>Returns true when the descriptor is readable or when woken, false after the timeout.</summary>
+    public bool Wait(int fd, TimeSpan timeout)
     {
         var polls = stackalloc Libc.PollFd[] { new() { Fd = fd, Events = PollIn }, new() { Fd = _event.Fd, Events = PollIn } };
-        _ = Libc.Poll(polls, 2, (int)Math.Min(int.MaxValue, timeout.TotalMilliseconds));
+        var ready = Libc.Poll(polls, 2, (int)Math.Min(int.MaxValue, timeout.TotalMilliseconds));
         ulong count;
         _ = Libc.Read(_event.Fd, &count, sizeof(ulong));
+        return ready > 0;
     }
 
     public void Dispose() => _event.Dispose();

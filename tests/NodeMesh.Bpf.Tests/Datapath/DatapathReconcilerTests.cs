@@ -240,32 +240,6 @@ public sealed class DatapathReconcilerTests
     }
 
     [Test]
-    public void A_foreign_program_that_gets_ahead_is_overtaken()
-    {
-        _box.AddPod("a", "10.244.0.2");
-        _box.InHost(() =>
-        {
-            var plan = Plan(1, pods: [("a", 300, 0)], 0, 0);
-            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
-            var ifindex = reconciler.Reconcile(plan, removals: true).Endpoints.Single().Ifindex;
-
-            using var foreign = BpfObject.Open(Images.Built.Endpoint, "foreign");
-            foreign.Load();
-            using var ahead = BpfLink.AttachTcxAtHead(foreign.Program("nm_pod_ingress"), ifindex, AttachType.TcxIngress);
-
-            for (var i = 0; i < 2; i++)
-            {
-                var report = reconciler.Reconcile(plan, removals: true);
-                Assert.That(report.Problems, i == 0 ? Has.Some.Contains("ours is first again") : Is.Empty);
-            }
-
-            var hook = BpfHook.QueryTcx(ifindex, AttachType.TcxIngress);
-            Assert.That(hook, Has.Count.EqualTo(2));
-            Assert.That(hook[1].LinkId, Is.EqualTo(ahead.Facts.Id));
-        });
-    }
-
-    [Test]
     public void Links_of_a_pod_that_vanished_are_cleaned_and_a_new_pod_of_the_same_name_is_attached()
     {
         _box.AddPod("a", "10.244.0.2");
@@ -347,15 +321,15 @@ public sealed class DatapathReconcilerTests
             var hooks = new ClsactHooks(objects, netlink);
             var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == "va").Ifindex;
             var targets = HookTarget.OfEndpoint(ifindex).ToArray();
-            var problems = new List<string>();
+            var notes = new RoundNotes();
 
-            Assert.That(hooks.Sync(targets, true, problems), Is.EqualTo(2), string.Join('\n', problems));
-            Assert.That(hooks.Sync(targets, true, problems), Is.Zero);
+            Assert.That(hooks.Sync(targets, true, notes), Is.EqualTo(2), string.Join('\n', notes.Problems));
+            Assert.That(hooks.Sync(targets, true, notes), Is.Zero);
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va ingress"), Does.Contain("nm_pod_ingress direct-action"));
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va egress"), Does.Contain("nm_pod_egress direct-action"));
-            Assert.That(hooks.Sync([], true, problems), Is.EqualTo(2));
+            Assert.That(hooks.Sync([], true, notes), Is.EqualTo(2));
             Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true), Is.Empty);
-            Assert.That(problems, Is.Empty);
+            Assert.That(notes.Problems, Is.Empty);
         });
     }
 
