@@ -23,7 +23,7 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 {
     private const byte LinkScope = 253;
 
-    private Dictionary<ObjectName, int> _last = [];
+    private Dictionary<ObjectName, NetInterface> _last = [];
 
     // Interfaces of pods' namespaces by the number that the node's has for each; read once a round.
     private readonly Dictionary<int, List<NetInterface>> _insides = [];
@@ -37,10 +37,6 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         foreach (var endpoint in endpoints)
         {
             var (ifindex, reason) = Find(endpoint, host);
-
-            // A namespace that cannot be asked for a moment must not take a living pod out of policy.
-            if (ifindex == 0 && _last.TryGetValue(endpoint.Name, out var before) && host.Exists(i => i.Ifindex == before))
-                ifindex = before;
             if (ifindex == 0)
                 missing[endpoint] = reason;
             else if (found.FirstOrDefault(f => f.Value == ifindex) is { Key: { } other })
@@ -49,7 +45,17 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
                 found[endpoint] = ifindex;
         }
 
-        _last = found.ToDictionary(f => f.Key.Name, f => f.Value);
+        // A namespace that cannot be asked for a moment must not take a living pod out of policy: its interface is still there, and nobody else's.
+        foreach (var endpoint in missing.Keys.ToArray())
+        {
+            if (_last.TryGetValue(endpoint.Name, out var before) && !found.ContainsValue(before.Ifindex) && host.Exists(i => IsSame(i, before)))
+            {
+                missing.Remove(endpoint);
+                found[endpoint] = before.Ifindex;
+            }
+        }
+
+        _last = found.ToDictionary(f => f.Key.Name, f => host.Find(i => i.Ifindex == f.Value)!);
         return new ResolvedInterfaces(found.ToDictionary(f => f.Key, f => LinkOf(host.Find(i => i.Ifindex == f.Value), f.Value)), missing, Devices(host, found.Values.ToHashSet()));
     }
 
@@ -70,6 +76,10 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
             return new PodLink(ifindex, 0, default, default);
         }
     }
+
+    /// <summary>A number is given out again, by hand even at once; the same number with all else the same is the same interface.</summary>
+    private static bool IsSame(NetInterface one, NetInterface other) =>
+        one.Ifindex == other.Ifindex && one.Name == other.Name && one.Mac == other.Mac && one.PeerIfindex == other.PeerIfindex && one.PeerNetnsId == other.PeerNetnsId;
 
     private List<NetInterface> Inside(int netnsId)
     {

@@ -27,18 +27,21 @@ public sealed class ConnectionSweeper : IDisposable
     private static readonly TimeSpan s_valid = TimeSpan.FromSeconds(30);
 
     private readonly BpfMap<CtKey, CtEntry>[] _tables;
+    private readonly BpfMap<NatKey, NatEntry>[] _translations;
     private readonly BpfMap<EndpointKey, EndpointEntry> _endpoints;
     private readonly BpfMap<ShareKey, ShareUseEntry> _use;
     private readonly BpfMap<ShareKey, ShareEntry> _shares;
     private readonly Action<Exception> _onFailure;
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread? _thread;
+    private HashSet<uint> _owners = [];
     private volatile bool _stopping;
 
     internal ConnectionSweeper(LoadedObjects objects, Action<Exception> onFailure, bool start)
     {
         // In the order of enum nm_share_table.
         _tables = [objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp), objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny)];
+        _translations = [objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp), objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny)];
         _endpoints = objects.OpenMap<EndpointKey, EndpointEntry>(MapCatalog.Endpoint);
         _use = objects.OpenMap<ShareKey, ShareUseEntry>(MapCatalog.ShareUse);
         _shares = objects.OpenMap<ShareKey, ShareEntry>(MapCatalog.Share);
@@ -62,6 +65,8 @@ public sealed class ConnectionSweeper : IDisposable
         _thread?.Join();
         foreach (var table in _tables)
             table.Dispose();
+        foreach (var table in _translations)
+            table.Dispose();
         _endpoints.Dispose();
         _use.Dispose();
         _shares.Dispose();
@@ -71,14 +76,16 @@ public sealed class ConnectionSweeper : IDisposable
     /// <exception cref="BpfException">The kernel refused.</exception>
     internal void Sweep()
     {
-        var owners = _endpoints.ReadAll().Keys.Select(e => e.Ifindex).Append((uint)ShareWhose.All).ToHashSet();
+        HashSet<uint> owners = [.. Pods(), (uint)ShareWhose.All];
         var load = new List<ConnectionLoad>();
         for (var table = 0u; table < _tables.Length; table++)
         {
             foreach (var owner in owners)
                 _use.TryAdd(new ShareKey { Ifindex = owner, Table = table }, default);
-            load.Add(Limit(table, owners, Count(_tables[table])));
+            load.Add(Limit(table, owners, Count(_tables[table], owners)));
         }
+
+        SweepTranslations(owners);
 
         foreach (var gone in _use.ReadAll().Keys.Where(k => !owners.Contains(k.Ifindex)))
         {
@@ -106,18 +113,21 @@ public sealed class ConnectionSweeper : IDisposable
         }
     }
 
-    /// <summary>Live connections by owner; removes those whose time is over.</summary>
-    private static Dictionary<uint, ulong> Count(BpfMap<CtKey, CtEntry> table)
+    /// <summary>Live connections by owner; removes those whose time is over, and those of pods that are gone: nobody who gets their address or interface inherits them.</summary>
+    private Dictionary<uint, ulong> Count(BpfMap<CtKey, CtEntry> table, HashSet<uint> owners)
     {
         var now = ConnectionTables.Now;
         var live = new Dictionary<uint, ulong>();
         var over = new List<CtKey>();
+        var orphans = new List<(CtKey Key, uint Pod)>();
         table.ReadAll((keys, entries) =>
         {
             for (var i = 0; i < keys.Length; i++)
             {
                 if (entries[i].ExpiresNs <= now)
                     over.Add(keys[i]);
+                else if (PodOf(keys[i], entries[i], owners) is var pod && pod != 0)
+                    orphans.Add((keys[i], pod));
                 else if (ConnectionTables.StateOf(entries[i].Flags) != ConnectionState.Closed)
                     CollectionsMarshal.GetValueRefOrAddDefault(live, ConnectionTables.OwnerOf(keys[i], entries[i]), out _)++;
             }
@@ -130,8 +140,45 @@ public sealed class ConnectionSweeper : IDisposable
                 table.TryAdd(key, taken);
         }
 
+        // A pod that came meanwhile has a row by now: its endpoint is written before its first packet is let through.
+        var pods = orphans.Count == 0 ? [] : Pods();
+        foreach (var (key, pod) in orphans.Where(o => !pods.Contains(o.Pod)))
+            table.Remove(key);
         return live;
     }
+
+    /// <summary>The pod at either end that is gone; 0: none is.</summary>
+    private static uint PodOf(in CtKey key, in CtEntry entry, HashSet<uint> pods)
+    {
+        var owner = ConnectionTables.OwnerOf(key, entry);
+        if (!pods.Contains(owner))
+            return owner;
+        return entry.Answerer != 0 && !pods.Contains(entry.Answerer) ? entry.Answerer : 0;
+    }
+
+    /// <summary>The same with translations, when pods went away since the last time.</summary>
+    private void SweepTranslations(HashSet<uint> owners)
+    {
+        var gone = _owners.Except(owners).Any();
+        _owners = owners;
+        if (!gone)
+            return;
+        foreach (var table in _translations)
+        {
+            var orphans = new List<NatKey>();
+            table.ReadAll((keys, _) =>
+            {
+                foreach (var key in keys)
+                    if (key.Ifindex != 0 && !owners.Contains(key.Ifindex))
+                        orphans.Add(key);
+            });
+            var pods = orphans.Count == 0 ? [] : Pods();
+            foreach (var key in orphans.Where(k => !pods.Contains(k.Ifindex)))
+                table.Remove(key);
+        }
+    }
+
+    private HashSet<uint> Pods() => [.. _endpoints.ReadAll().Keys.Select(e => e.Ifindex)];
 
     private ConnectionLoad Limit(uint table, HashSet<uint> owners, Dictionary<uint, ulong> live)
     {

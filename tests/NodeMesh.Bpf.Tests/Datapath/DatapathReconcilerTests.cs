@@ -261,6 +261,28 @@ public sealed class DatapathReconcilerTests
         });
     }
 
+    [TestCase("va", TestName = "An_interface_with_the_number_and_name_of_a_gone_one_is_another_pods")]
+    [TestCase("vnew", TestName = "An_interface_with_the_number_of_a_gone_one_is_another_pods")]
+    public void An_interface_with_the_number_of_a_gone_one(string name)
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.AddNamespace("b");
+        _box.InHost(() =>
+        {
+            var plan = Plan(1, pods: [("a", 300, 0), ("b", 301, 7)], 0, 1);
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            var number = reconciler.Reconcile(plan, removals: true).Endpoints[0].Ifindex;
+            Assert.That(number, Is.Not.Zero);
+
+            Box.Sh($"ip -n {_box.Host} link del va && ip -n {_box.Host} link add {name} index {number} type veth peer name eth0 netns {_box.Tag}b && ip -n {_box.Host} link set {name} up");
+            var report = reconciler.Reconcile(plan, removals: true);
+            Assert.That(report.Endpoints.Select(e => (e.Name.Name, e.Ifindex, e.Attached)), Is.EqualTo(new[] { ("a", 0, false), ("b", number, true) }), string.Join('\n', report.Problems));
+            Assert.That(BpfHook.QueryTcx(number, AttachType.TcxIngress), Has.Count.EqualTo(1));
+            using var endpoints = Pinned<EndpointKey, EndpointEntry>("nm_endpoint");
+            Assert.That(endpoints.ReadAll().Select(e => (e.Key.Ifindex, e.Value.Identity, e.Value.Set)), Is.EqualTo(new[] { ((uint)number, 301u, 7u) }));
+        });
+    }
+
     [Test]
     public void Cleanup_leaves_the_node_as_it_was_and_may_be_repeated()
     {
