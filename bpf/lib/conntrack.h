@@ -169,9 +169,10 @@ enum nm_ct_made {
 
 /*
  * Makes the row, or replaces what stands under its key. A row that was replaced before its end goes on being counted,
- * as the same one.
+ * as the same one. Not a global function: kernels before 6.2 take no key out of what such a one was given.
  */
-__attribute__((noinline)) int nm_ct_write(const struct nm_ct_key *key, const struct nm_ct_entry *entry, __u64 now_ns)
+static __attribute__((noinline)) int nm_ct_write(
+	const struct nm_ct_key *key, const struct nm_ct_entry *entry, __u64 now_ns)
 {
 	const struct nm_ct_entry *old;
 	nm_bool more;

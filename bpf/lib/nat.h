@@ -168,15 +168,21 @@ nm_inline struct nm_nat_entry *nm_nat_take(struct nm_nat_room *r)
 	return row;
 }
 
-/* Whether there is a translation for r->key; r->to is it then. What an ICMP error is about is looked up so. */
-__attribute__((noinline)) int nm_nat_peek(struct nm_nat_room *r)
+/*
+ * Whether there is a translation for r->key; r->to is it then. What an ICMP error is about is looked up so. Like the
+ * two below it finds the room by itself: kernels before 6.2 take no key out of what a global function was given.
+ */
+__attribute__((noinline)) int nm_nat_peek(void)
 {
+	struct nm_nat_room *r = nm_nat_room_get();
+
 	return r && nm_nat_take(r) != NULL;
 }
 
 /* As nm_nat_peek, for packet r->p itself: the connection lives on, or, where this ends it, not much longer. */
-__attribute__((noinline)) int nm_nat_follow(struct nm_nat_room *r)
+__attribute__((noinline)) int nm_nat_follow(void)
 {
+	struct nm_nat_room *r = nm_nat_room_get();
 	struct nm_nat_entry *row;
 
 	if (!r)
@@ -195,15 +201,16 @@ __attribute__((noinline)) int nm_nat_follow(struct nm_nat_room *r)
 /* Whether r->p, whose key is r->key, is translated by a row already. */
 nm_inline nm_bool nm_nat_find(struct nm_nat_room *r)
 {
-	return r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek(r) : nm_nat_follow(r);
+	return r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek() : nm_nat_follow();
 }
 
 /*
  * Takes both rows for r->key and r->to, which is complete but for its time: 1. 0 when the answers' row is somebody
  * else's; another source port may help.
  */
-__attribute__((noinline)) int nm_nat_claim(struct nm_nat_room *r)
+__attribute__((noinline)) int nm_nat_claim(void)
 {
+	struct nm_nat_room *r = nm_nat_room_get();
 	const struct nm_nat_entry *row;
 	struct nm_nat_key other;
 

@@ -46,7 +46,7 @@ nm_inline int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
 		r->to.sport_be = bpf_htons(port);
 		if (source && !nm_source_is_free(skb, r))
 			continue;
-		if (nm_nat_claim(r))
+		if (nm_nat_claim())
 			return 1;
 	}
 	return 0;

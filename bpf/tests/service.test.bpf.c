@@ -326,15 +326,15 @@ int t_nat__both_rows_are_there_and_lead_back(void *ctx)
 	struct nm_nat_room *r = nm_translation();
 	struct nm_nat_key other;
 
-	NM_CHECK(r && nm_nat_claim(r));
+	NM_CHECK(r && nm_nat_claim());
 	nm_nat_other_key(&other, &r->key, &r->to);
 	r->key = other;
-	NM_CHECK(nm_nat_follow(r));
+	NM_CHECK(nm_nat_follow());
 	NM_CHECK(r->to.saddr.w[3] == VIP && r->to.daddr.w[3] == CLIENT && r->to.sport_be == PORT);
 	NM_CHECK(r->to.flags & NM_NAT_REPLY);
 	nm_nat_other_key(&other, &r->key, &r->to);
 	r->key = other;
-	NM_CHECK(nm_nat_peek(r) && r->to.dport_be == TARGET);
+	NM_CHECK(nm_nat_peek() && r->to.dport_be == TARGET);
 	return 0;
 }
 
@@ -343,12 +343,12 @@ int t_nat__the_answers_row_belongs_to_one(void *ctx)
 {
 	struct nm_nat_room *r = nm_translation();
 
-	NM_CHECK(r && nm_nat_claim(r));
+	NM_CHECK(r && nm_nat_claim());
 	/* By another service address from the same port to the same backend. */
 	r->key.dport_be = bpf_htons(81);
-	NM_CHECK(!nm_nat_claim(r));
+	NM_CHECK(!nm_nat_claim());
 	r->to.sport_be = bpf_htons(4001);
-	NM_CHECK(nm_nat_claim(r));
+	NM_CHECK(nm_nat_claim());
 	return 0;
 }
 
@@ -358,16 +358,16 @@ int t_nat__a_SYN_after_the_end_begins_anew(void *ctx)
 	struct nm_nat_room *r = nm_translation();
 
 	r = nm_translation();
-	NM_CHECK(r && nm_nat_claim(r));
-	NM_CHECK(nm_nat_follow(r));
+	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(nm_nat_follow());
 	r->p.tcp_flags = NM_TCP_RST;
-	NM_CHECK(nm_nat_follow(r));
-	NM_CHECK(nm_nat_peek(r) && r->to.expires_ns - NOW < 11 * SECOND);
+	NM_CHECK(nm_nat_follow());
+	NM_CHECK(nm_nat_peek() && r->to.expires_ns - NOW < 11 * SECOND);
 	r->p.tcp_flags = NM_TCP_ACK;
-	NM_CHECK(nm_nat_follow(r));
+	NM_CHECK(nm_nat_follow());
 	r->p.tcp_flags = NM_TCP_SYN;
-	NM_CHECK(!nm_nat_follow(r));
-	NM_CHECK(!nm_nat_peek(r));
+	NM_CHECK(!nm_nat_follow());
+	NM_CHECK(!nm_nat_peek());
 	return 0;
 }
 
@@ -378,22 +378,22 @@ int t_nat__what_nobody_answered_leaves_a_backend_that_is_gone(void *ctx)
 	struct nm_backend_key gone = {.backend = 1};
 	struct nm_nat_key key, other;
 
-	NM_CHECK(r && nm_nat_claim(r));
+	NM_CHECK(r && nm_nat_claim());
 	key = r->key;
 	nm_nat_other_key(&other, &r->key, &r->to);
 	bpf_map_delete_elem(&nm_backend, &gone);
-	NM_CHECK(!nm_nat_follow(r));
+	NM_CHECK(!nm_nat_follow());
 
 	/* Answered: it stays, though the backend is gone. */
 	r = nm_translation();
-	NM_CHECK(r && nm_nat_claim(r));
+	NM_CHECK(r && nm_nat_claim());
 	r->key = other;
 	r->p.tcp_flags = NM_TCP_SYN | NM_TCP_ACK;
-	NM_CHECK(nm_nat_follow(r));
+	NM_CHECK(nm_nat_follow());
 	bpf_map_delete_elem(&nm_backend, &gone);
 	r->key = key;
 	r->p.tcp_flags = NM_TCP_ACK;
-	NM_CHECK(nm_nat_follow(r));
+	NM_CHECK(nm_nat_follow());
 	NM_CHECK(r->to.state & NM_CT_SEEN_REPLY);
 	return 0;
 }
@@ -407,9 +407,9 @@ int t_nat__datagrams_leave_a_backend_that_is_gone(void *ctx)
 	NM_CHECK(r);
 	r->p.t.proto = r->key.proto = IPPROTO_UDP;
 	r->p.tcp_flags = 0;
-	NM_CHECK(nm_nat_claim(r) && nm_nat_follow(r));
+	NM_CHECK(nm_nat_claim() && nm_nat_follow());
 	bpf_map_delete_elem(&nm_backend, &gone);
-	NM_CHECK(!nm_nat_follow(r));
+	NM_CHECK(!nm_nat_follow());
 	return 0;
 }
 
