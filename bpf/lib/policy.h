@@ -14,6 +14,41 @@ nm_inline struct nm_identity_entry nm_identity_of(const struct nm_addr *addr)
 	return entry ? *entry : world;
 }
 
+/* While a change is applied: whether what it brings is in force, and not what was. One write changes that for all. */
+nm_inline nm_bool nm_change_is_committed(void)
+{
+	__u32 zero = 0;
+	const struct nm_epoch_entry *entry = bpf_map_lookup_elem(&nm_epoch, &zero);
+
+	return entry && entry->applying == NM_APPLYING_COMMITTED;
+}
+
+/*
+ * Who somebody is to policy: the identity so far in the low half, and in the high half the one to come, which is the
+ * same but while a change is applied.
+ */
+nm_inline __u64 nm_peer(__u32 identity, __u32 next)
+{
+	return (__u64)(next ? next : identity) << 32 | identity;
+}
+
+nm_inline __u64 nm_peer_at(const struct nm_addr *addr)
+{
+	struct nm_identity_entry entry = nm_identity_of(addr);
+
+	return nm_peer(entry.identity, entry.next);
+}
+
+nm_inline __u64 nm_peer_pod(const struct nm_endpoint_entry *ep)
+{
+	return nm_peer(ep->identity, ep->next_identity);
+}
+
+nm_inline __u32 nm_peer_identity(__u64 peer)
+{
+	return nm_change_is_committed() ? peer >> 32 : peer;
+}
+
 nm_inline struct nm_endpoint_entry *nm_endpoint_find(__u32 ifindex)
 {
 	struct nm_endpoint_key key = {.ifindex = ifindex};
@@ -44,7 +79,7 @@ nm_inline nm_bool nm_proto_has_ports(__u8 proto)
 }
 
 /* What policy set `set` says in `direction` about a connection with `identity` as the peer. */
-nm_inline __u32 nm_policy_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t)
+nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t)
 {
 	struct nm_class_key class_key = {.set = set, .identity = identity, .direction = direction};
 	struct nm_verdict_key key = {.prefix_bits = NM_VERDICT_BITS_FULL, .set = set, .direction = direction};
@@ -60,6 +95,15 @@ nm_inline __u32 nm_policy_judge(__u32 set, __u8 direction, __u32 identity, const
 	key.port_be = nm_proto_has_ports(t->proto) ? t->dport_be : 0;
 	verdict = bpf_map_lookup_elem(&nm_verdict, &key);
 	return verdict ? verdict->verdict : NM_VERDICT_NONE;
+}
+
+/* What the endpoint's policy says. Both halves are of the same plan: they are chosen by one look at the change. */
+nm_inline __u32 nm_policy_judge(
+	const struct nm_endpoint_entry *ep, __u8 direction, __u64 peer, const struct nm_tuple *t)
+{
+	nm_bool committed = nm_change_is_committed();
+
+	return nm_set_judge(committed ? ep->next_set : ep->set, direction, committed ? peer >> 32 : peer, t);
 }
 
 /* A verdict as a reason. Only TCP can go to the proxy: what else needs it is refused. */
@@ -87,17 +131,17 @@ nm_inline __u32 nm_policy_reason(__u32 verdict, __u8 proto)
  * nm_egress_decide a global function, which the verifier walks through by itself instead of at every caller.
  */
 __attribute__((noinline)) int nm_ingress_decide(
-	const struct nm_endpoint_entry *ep, __u32 identity, const struct nm_tuple *t, nm_bool proxied)
+	const struct nm_endpoint_entry *ep, __u64 peer, const struct nm_tuple *t, nm_bool proxied)
 {
 	__u32 reason;
 
 	if (!ep || !t)
 		return NM_REASON_NO_POLICY;
 	/* The proxy with the node's own address: a connection whose policy it has judged itself. */
-	if (proxied && identity == NM_IDENTITY_HOST)
+	if (proxied && nm_peer_identity(peer) == NM_IDENTITY_HOST)
 		return NM_REASON_FORWARDED;
 
-	reason = nm_policy_reason(nm_policy_judge(ep->set, NM_INGRESS, identity, t), t->proto);
+	reason = nm_policy_reason(nm_policy_judge(ep, NM_INGRESS, peer, t), t->proto);
 	if (reason == NM_REASON_HANDED_OVER)
 		return proxied ? NM_REASON_FORWARDED : NM_REASON_L7_REQUIRED;
 	return reason;
@@ -110,8 +154,9 @@ __attribute__((noinline)) int nm_egress_decide(
 	const struct nm_frontend_entry *frontend = NULL;
 	struct nm_frontend_key frontend_key = {};
 	const struct nm_endpoint_entry *target;
-	struct nm_identity_entry peer;
+	struct nm_identity_entry entry;
 	__u32 pod, reason;
+	__u64 peer;
 
 	if (!ep || !t)
 		return NM_REASON_NO_POLICY;
@@ -127,23 +172,24 @@ __attribute__((noinline)) int nm_egress_decide(
 		return NM_REASON_NOT_TRANSLATED;
 	}
 
-	peer = nm_identity_of(&t->daddr);
-	if (peer.identity == NM_IDENTITY_HOST || nm_addr_is_link_local(&t->daddr))
+	entry = nm_identity_of(&t->daddr);
+	peer = nm_peer(entry.identity, entry.next);
+	if (nm_peer_identity(peer) == NM_IDENTITY_HOST || nm_addr_is_link_local(&t->daddr))
 		return NM_REASON_TO_NODE;
-	if (t->proto == IPPROTO_TCP && nm_port_is_reserved(t->sport_be) && (peer.flags & NM_IDENTITY_F_BACKEND))
+	if (t->proto == IPPROTO_TCP && nm_port_is_reserved(t->sport_be) && (entry.flags & NM_IDENTITY_F_BACKEND))
 		return NM_REASON_RESERVED_PORT;
 
 	pod = nm_pod_ifindex(&t->daddr);
 	if (pod == ifindex)
 		return NM_REASON_FORWARDED;
 
-	reason = nm_policy_reason(nm_policy_judge(ep->set, NM_EGRESS, peer.identity, t), t->proto);
+	reason = nm_policy_reason(nm_policy_judge(ep, NM_EGRESS, peer, t), t->proto);
 	if (reason != NM_REASON_FORWARDED || t->proto != IPPROTO_TCP || pod == 0)
 		return reason;
 
 	/* Our egress is open, but the far pod's ingress may want the proxy: here is the only place to bend the way. */
 	target = nm_endpoint_find(pod);
-	if (target && nm_policy_judge(target->set, NM_INGRESS, ep->identity, t) == NM_VERDICT_REDIRECT)
+	if (target && nm_policy_judge(target, NM_INGRESS, nm_peer_pod(ep), t) == NM_VERDICT_REDIRECT)
 		return NM_REASON_HANDED_OVER;
 	return NM_REASON_FORWARDED;
 }

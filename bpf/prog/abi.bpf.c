@@ -64,6 +64,7 @@ NM_ANCHOR_ENUM(nm_identity_id);
 NM_ANCHOR_ENUM(nm_identity_flag);
 NM_ANCHOR_ENUM(nm_verdict_bits);
 NM_ANCHOR_ENUM(nm_verdict);
+NM_ANCHOR_ENUM(nm_applying);
 NM_ANCHOR_ENUM(nm_ct_origin);
 NM_ANCHOR_ENUM(nm_ct_flag);
 NM_ANCHOR_ENUM(nm_share_table);

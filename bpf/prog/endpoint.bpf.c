@@ -49,7 +49,7 @@ nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
 	struct nm_tuple opener;
 
 	nm_tuple_reverse(&opener, &g->p.t);
-	return nm_ingress_decide(&g->ep, nm_identity_of(&opener.saddr).identity, &opener, proxied);
+	return nm_ingress_decide(&g->ep, nm_peer_at(&opener.saddr), &opener, proxied);
 }
 
 /* Judged under an older policy than the one in force. */
@@ -87,7 +87,7 @@ nm_inline __u32 nm_judge_local(const struct nm_tuple *t, __u32 opener, __u32 ans
 	if (!from || !to || nm_pod_ifindex(&t->saddr) != opener || nm_pod_ifindex(&t->daddr) != answerer)
 		return NM_REASON_NO_POLICY;
 	reason = nm_egress_decide(from, opener, t);
-	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, from->identity, t, 0) : reason;
+	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, nm_peer_pod(from), t, 0) : reason;
 }
 
 /* A packet, in either direction and at either gate, of a connection between two pods of this node. */
@@ -124,7 +124,7 @@ nm_inline __u32 nm_open_local(struct nm_gate *g, __u8 flags)
 	/* Past the stack nobody else looks whether the source is the pod's own. */
 	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(&g->ep, to) ||
 		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
-		nm_ingress_decide(to, g->ep.identity, &g->p.t, 0) != NM_REASON_FORWARDED)
+		nm_ingress_decide(to, nm_peer_pod(&g->ep), &g->p.t, 0) != NM_REASON_FORWARDED)
 		return NM_REASON_COUNT;
 	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
 	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
@@ -260,13 +260,13 @@ nm_inline __u32 nm_from_pod(struct __sk_buff *skb, struct nm_gate *g)
 }
 
 /* Who sends: the interface that a local pod's packet came in by tells more than the address it claims. */
-nm_inline __u32 nm_sender_identity(struct __sk_buff *skb, const struct nm_tuple *t)
+nm_inline __u64 nm_sender(struct __sk_buff *skb, const struct nm_tuple *t)
 {
 	const struct nm_endpoint_entry *sender = NULL;
 
 	if (skb->ingress_ifindex)
 		sender = nm_endpoint_find(skb->ingress_ifindex);
-	return sender ? sender->identity : nm_identity_of(&t->saddr).identity;
+	return sender ? nm_peer_pod(sender) : nm_peer_at(&t->saddr);
 }
 
 nm_inline __u32 nm_track_to_pod(
@@ -281,7 +281,7 @@ nm_inline __u32 nm_track_to_pod(
 			nm_tuple_reverse(&opener, &g->p.t);
 			reason = nm_egress_decide(&g->ep, g->ifindex, &opener);
 		} else {
-			reason = nm_ingress_decide(&g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+			reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied);
 		}
 		reason = nm_gate_rejudged(g, entry, reason);
 		if (!nm_reason_passes(reason))
@@ -298,7 +298,7 @@ nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool
 
 	if (skb->ingress_ifindex == g->ifindex)
 		return NM_REASON_FORWARDED;
-	reason = nm_ingress_decide(&g->ep, nm_sender_identity(skb, &g->p.t), &g->p.t, proxied);
+	reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied);
 	/* As in nm_open_from_pod: a connection that the pod opened, and may not have any more, must not come back as
 	 * the peer's. */
 	if (g->p.t.proto == IPPROTO_TCP && !nm_packet_is_syn(&g->p) && !proxied && nm_reason_passes(reason)) {

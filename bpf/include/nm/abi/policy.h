@@ -17,8 +17,9 @@ enum nm_identity_flag {
 struct nm_identity_entry {
 	__u32 identity;
 	__u32 flags; /* enum nm_identity_flag */
+	__u32 next;  /* while a change is applied: the identity to come; else 0 */
 };
-NM_ABI_SIZE(nm_identity_entry, 8);
+NM_ABI_SIZE(nm_identity_entry, 12);
 
 /* nm_class: how one policy set groups peers. No row: class 0, the peers no rule names. */
 struct nm_class_key {
@@ -84,7 +85,11 @@ struct nm_rule_hit_entry {
 };
 NM_ABI_SIZE(nm_rule_hit_entry, 8);
 
-/* nm_endpoint: a pod of this node, by the ifindex of its host-side interface. One write switches its policy. */
+/*
+ * nm_endpoint: a pod of this node, by the ifindex of its host-side interface. One write switches its policy. While a
+ * change is applied that takes more than one row, those that it alters say what was and what is to come, and
+ * nm_epoch.applying which of it is in force, for all at once.
+ */
 struct nm_endpoint_key {
 	__u32 ifindex;
 };
@@ -92,12 +97,14 @@ NM_ABI_SIZE(nm_endpoint_key, 4);
 
 struct nm_endpoint_entry {
 	__u32 identity;
-	__u32 set;	  /* 0: no policy selects this pod, everything is allowed */
+	__u32 set; /* 0: no policy selects this pod, everything is allowed */
+	__u32 next_identity;
+	__u32 next_set;
 	__u32 mtu;	  /* of its interface, when packets may be put straight into the pod; else 0 */
 	__u16 pod_mac[3]; /* link addresses of the pod's end and of the host's, as they stand in the packet */
 	__u16 host_mac[3];
 };
-NM_ABI_SIZE(nm_endpoint_entry, 24);
+NM_ABI_SIZE(nm_endpoint_entry, 32);
 
 /* nm_pod: from a local pod's address to its endpoint. */
 struct nm_pod_key {
@@ -110,10 +117,16 @@ struct nm_pod_entry {
 };
 NM_ABI_SIZE(nm_pod_entry, 4);
 
+/* How far a policy change has come. */
+enum nm_applying {
+	NM_APPLYING_NOTHING = 0,
+	NM_APPLYING_BEGUN = 1,	   /* what was is in force; a restart goes back to it */
+	NM_APPLYING_COMMITTED = 2, /* what is to come is in force; a restart goes on to it */
+};
+
 /* nm_epoch, one element: tracked connections judged under an older epoch are judged again. */
 struct nm_epoch_entry {
 	__u32 epoch;
-	__u32 applying; /* 1 while a policy change is being written; a restart that finds it finishes with a new epoch
-			 */
+	__u32 applying; /* enum nm_applying */
 };
 NM_ABI_SIZE(nm_epoch_entry, 8);
