@@ -39,11 +39,6 @@ nm_inline __u64 nm_peer_at(const struct nm_addr *addr)
 	return nm_peer(entry.identity, entry.next);
 }
 
-nm_inline __u64 nm_peer_pod(const struct nm_endpoint_entry *ep)
-{
-	return nm_peer(ep->identity, ep->next_identity);
-}
-
 nm_inline __u32 nm_peer_identity(__u64 peer)
 {
 	return nm_change_is_committed() ? peer >> 32 : peer;
@@ -63,6 +58,15 @@ nm_inline __u32 nm_pod_ifindex(const struct nm_addr *addr)
 	const struct nm_pod_entry *entry = bpf_map_lookup_elem(&nm_pod, &key);
 
 	return entry ? entry->ifindex : 0;
+}
+
+/*
+ * A pod of this node that sends from `addr`. A block may hold one of its addresses and not another, so that they are
+ * not the same to policy; an address that is not its own says nothing of it.
+ */
+nm_inline __u64 nm_peer_pod(const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_addr *addr)
+{
+	return nm_pod_ifindex(addr) == ifindex ? nm_peer_at(addr) : nm_peer(ep->identity, ep->next_identity);
 }
 
 nm_inline __u32 nm_epoch_now(void)
@@ -189,7 +193,8 @@ __attribute__((noinline)) int nm_egress_decide(
 
 	/* Our egress is open, but the far pod's ingress may want the proxy: here is the only place to bend the way. */
 	target = nm_endpoint_find(pod);
-	if (target && nm_policy_judge(target, NM_INGRESS, nm_peer_pod(ep), t) == NM_VERDICT_REDIRECT)
+	if (target &&
+		nm_policy_judge(target, NM_INGRESS, nm_peer_pod(ep, ifindex, &t->saddr), t) == NM_VERDICT_REDIRECT)
 		return NM_REASON_HANDED_OVER;
 	return NM_REASON_FORWARDED;
 }

@@ -87,7 +87,7 @@ nm_inline __u32 nm_judge_local(const struct nm_tuple *t, __u32 opener, __u32 ans
 	if (!from || !to || nm_pod_ifindex(&t->saddr) != opener || nm_pod_ifindex(&t->daddr) != answerer)
 		return NM_REASON_NO_POLICY;
 	reason = nm_egress_decide(from, opener, t);
-	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, nm_peer_pod(from), t, 0) : reason;
+	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, nm_peer_at(&t->saddr), t, 0) : reason;
 }
 
 /* A packet, in either direction and at either gate, of a connection between two pods of this node. */
@@ -124,7 +124,7 @@ nm_inline __u32 nm_open_local(struct nm_gate *g, __u8 flags)
 	/* Past the stack nobody else looks whether the source is the pod's own. */
 	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(&g->ep, to) ||
 		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
-		nm_ingress_decide(to, nm_peer_pod(&g->ep), &g->p.t, 0) != NM_REASON_FORWARDED)
+		nm_ingress_decide(to, nm_peer_at(&g->p.t.saddr), &g->p.t, 0) != NM_REASON_FORWARDED)
 		return NM_REASON_COUNT;
 	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
 	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
@@ -266,7 +266,7 @@ nm_inline __u64 nm_sender(struct __sk_buff *skb, const struct nm_tuple *t)
 
 	if (skb->ingress_ifindex)
 		sender = nm_endpoint_find(skb->ingress_ifindex);
-	return sender ? nm_peer_pod(sender) : nm_peer_at(&t->saddr);
+	return sender ? nm_peer_pod(sender, skb->ingress_ifindex, &t->saddr) : nm_peer_at(&t->saddr);
 }
 
 nm_inline __u32 nm_track_to_pod(
