@@ -24,7 +24,10 @@ public sealed class AgentProcess : IDisposable
     public TimeSpan Cpu => _process.Cpu;
 
     /// <summary>Resident memory in bytes, from /proc.</summary>
-    public long ResidentBytes => ReadStatusKiB("VmRSS") * 1024;
+    public long ResidentBytes => ReadKiB("status", "VmRSS") * 1024;
+
+    /// <summary>Memory that no other process has a share in, in bytes.</summary>
+    public long PrivateBytes => (ReadKiB("smaps_rollup", "Private_Clean") + ReadKiB("smaps_rollup", "Private_Dirty")) * 1024;
 
     public bool HasExited => _process.HasExited;
 
@@ -61,9 +64,9 @@ public sealed class AgentProcess : IDisposable
 
     public void Dispose() => _process.Dispose();
 
-    private long ReadStatusKiB(string field)
+    private long ReadKiB(string file, string field)
     {
-        foreach (var line in File.ReadLines($"/proc/{Pid}/status"))
+        foreach (var line in File.ReadLines($"/proc/{Pid}/{file}"))
             if (line.StartsWith(field, StringComparison.Ordinal))
                 return long.Parse(line.AsSpan(field.Length + 1).Trim().ToString().Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
         return 0;

@@ -2,10 +2,10 @@ using System.Globalization;
 using NodeMesh.Bench;
 using NodeMesh.Testing;
 
-// usage: bench [l4] [l7] [memory] [scale] [services] [nodeport] [programs] [--rounds N] [--seconds N] [--services N] [--changes N]; nothing named: all
+// usage: bench [l4] [l7] [memory] [scale] [policies] [services] [nodeport] [programs] [--rounds N] [--seconds N] [--services N] [--changes N]; nothing named: all
 var rounds = Number("--rounds", 5);
 var seconds = Number("--seconds", 4);
-var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale" or "services" or "nodeport" or "programs").ToHashSet();
+var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale" or "policies" or "services" or "nodeport" or "programs").ToHashSet();
 
 var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
 Console.WriteLine($"{cpu}, {Environment.ProcessorCount} cores, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}, {DateTime.UtcNow:yyyy-MM-dd}");
@@ -18,6 +18,11 @@ if (Wanted("l7"))
     Layer7.Run(rounds, seconds);
 if (Wanted("scale"))
     Scale.Run(Number("--services", 10_000), 5, Number("--changes", 200));
+if (Wanted("policies"))
+{
+    PolicySpeed.Run(rounds, seconds);
+    PolicyScale.Run(Number("--changes", 60));
+}
 if (Wanted("services"))
     Services.Run(rounds, seconds, Number("--services", 10_000));
 if (Wanted("nodeport"))

@@ -55,7 +55,7 @@ internal static partial class Scale
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  memory after {changes} changes: {agent.ResidentBytes / 1048576.0:0.0} MiB resident (aim: <= 120)"));
     }
 
-    private static void Show(string what, IEnumerable<double> milliseconds, string aim)
+    internal static void Show(string what, IEnumerable<double> milliseconds, string aim)
     {
         var sorted = milliseconds.Order().ToArray();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -113,17 +113,17 @@ internal static partial class Scale
     }
 
     /// <summary>All threads of a process, to the nanosecond; a thread that ended takes its share with it.</summary>
-    private static double CpuMilliseconds(int pid) => Directory.GetDirectories($"/proc/{pid}/task")
+    internal static double CpuMilliseconds(int pid) => Directory.GetDirectories($"/proc/{pid}/task")
         .Sum(t => double.Parse(File.ReadAllText(Path.Combine(t, "schedstat")).Split(' ')[0], CultureInfo.InvariantCulture)) / 1e6;
 
-    private static double[] Milliseconds(Regex line, string log) =>
+    internal static double[] Milliseconds(Regex line, string log) =>
         [.. line.Matches(log).Select(m => double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture))];
 
     private static string Tail(AgentProcess agent) => agent.Log.Length > 2000 ? agent.Log[^2000..] : agent.Log;
 
     [GeneratedRegex(@"compiled in ([0-9.]+) ms")]
-    private static partial Regex Compiled();
+    internal static partial Regex Compiled();
 
     [GeneratedRegex(@"is in the kernel: .* in ([0-9.]+) ms")]
-    private static partial Regex InKernel();
+    internal static partial Regex InKernel();
 }
