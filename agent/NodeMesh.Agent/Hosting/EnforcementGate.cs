@@ -18,7 +18,9 @@ internal sealed class EnforcementGate(Readiness readiness) : IDisposable
         }
 
         _blocker ??= readiness.Block("");
-        _blocker.Because($"the kernel does not take plan {report.Revision}: {report.Failures[0].Message}");
+        _blocker.Because(report.Failures is [var failure, ..]
+            ? $"the kernel does not take plan {report.Revision}: {failure.Message}"
+            : $"plan {report.Revision} is not enforced at every pod: {report.Endpoints.First(e => e.Ifindex != 0 && !e.Attached).Name} has no program on its interface");
     }
 
     public void Dispose() => _blocker?.Dispose();

@@ -1,6 +1,7 @@
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
 using NodeMesh.Datapath.Tables;
+using NodeMesh.Model;
 
 namespace NodeMesh.Unit.Tests.Agent;
 
@@ -32,6 +33,18 @@ public class ReadinessTests
         gate.Reconciled(Report(1, "no room"));
         Assert.That(readiness.Reasons, Has.One.Contains("no room"));
         gate.Reconciled(Report(1));
+        Assert.That(readiness.IsReady);
+    }
+
+    /// <summary>Its interface went while the round was at it.</summary>
+    [Test]
+    public void A_pod_without_programs_takes_readiness_away_and_is_named()
+    {
+        var readiness = new Readiness();
+        using var gate = new EnforcementGate(readiness);
+        gate.Reconciled(Report(1) with { Endpoints = [new EndpointStatus(new ObjectName("shop", "gone"), 7, false, "")] });
+        Assert.That(readiness.Reasons, Has.One.Contains("plan 1").And.One.Contains("shop/gone"));
+        gate.Reconciled(Report(2));
         Assert.That(readiness.IsReady);
     }
 
