@@ -74,21 +74,31 @@ nm_inline __u32 nm_redirect_decide(struct nm_connect *c)
 	return NM_REDIRECT_REWRITE;
 }
 
+nm_inline nm_bool nm_is_node_port(const struct nm_addr *addr, const struct nm_connect *c)
+{
+	const struct nm_frontend_entry *frontend = nm_frontend_find(addr, c->port_be, c->proto);
+
+	return frontend && (frontend->flags & NM_FRONTEND_NODE_PORT);
+}
+
 /*
- * Whether a process of the node wants to listen where a service does: at a port of the node. The wildcard of either
- * family stands for every address, so for 127.0.0.1 too, where ports of the node have a row.
+ * Whether a process of the node wants to listen where a service does: at a port of the node. A wildcard stands for
+ * every address of its family, so for the loopback one too, where ports of the node have a row; that of IPv6 for those
+ * of both.
  */
 nm_inline nm_bool nm_bind_is_taken(const struct nm_connect *c)
 {
-	const struct nm_frontend_entry *frontend;
+	const struct nm_addr loopback6 = {.w[3] = bpf_htonl(1)};
+	nm_bool any6 = !(c->addr.w[0] | c->addr.w[1] | c->addr.w[2] | c->addr.w[3]);
 	struct nm_addr addr = c->addr;
 
 	if (c->port_be == 0)
 		return 0;
-	if (addr.w[3] == 0 && (nm_addr_is_v4(&addr) || !(addr.w[0] | addr.w[1] | addr.w[2])))
+	if (any6 && nm_is_node_port(&loopback6, c))
+		return 1;
+	if (any6 || (nm_addr_is_v4(&addr) && addr.w[3] == 0))
 		nm_addr_from_v4(&addr, bpf_htonl(INADDR_LOOPBACK));
-	frontend = nm_frontend_find(&addr, c->port_be, c->proto);
-	return frontend && (frontend->flags & NM_FRONTEND_NODE_PORT);
+	return nm_is_node_port(&addr, c);
 }
 
 /* The other way, for getpeername(2) and recvmsg(2): 1 when addr and port_be became the service's. */

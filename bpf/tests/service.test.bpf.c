@@ -261,6 +261,23 @@ int t_bind__a_node_port_is_taken_at_its_address_and_at_the_wildcard(void *ctx)
 }
 
 SEC("syscall")
+int t_bind__a_node_port_of_ipv6_alone_is_taken_at_the_wildcard_of_ipv6(void *ctx)
+{
+	struct nm_connect c = {.proto = IPPROTO_TCP, .port_be = PORT};
+	struct nm_frontend_key key = {.port_be = PORT, .proto = IPPROTO_TCP, .addr.w[3] = bpf_htonl(1)};
+	struct nm_frontend_entry frontend;
+
+	nm_service(&frontend, NM_FRONTEND_NODE_PORT);
+	bpf_map_update_elem(&nm_frontend, &key, &frontend, BPF_ANY);
+	NM_CHECK(nm_bind_is_taken(&c));
+	c.addr = key.addr;
+	NM_CHECK(nm_bind_is_taken(&c));
+	nm_addr_from_v4(&c.addr, 0);
+	NM_CHECK(!nm_bind_is_taken(&c));
+	return 0;
+}
+
+SEC("syscall")
 int t_bind__other_services_take_no_port(void *ctx)
 {
 	struct nm_connect c = {.proto = IPPROTO_TCP, .port_be = PORT};

@@ -14,6 +14,7 @@ public sealed class NodePortBindTests
         _box = new NodeBox();
         _box.AddPod("near", ports: "{ containerPort: 80, hostPort: 8088 }");
         _box.WriteConfig("near.yaml", Manifests.Service("near", "app: near", "10.96.0.10", "http:80:80:TCP::30080 dns:53:53:UDP::30053", vip6: "fd00:96::10", more: "type: NodePort"));
+        _box.WriteConfig("six.yaml", Manifests.Service("six", "app: near", "fd00:96::11", "http:80:80:TCP::30081", more: "type: NodePort"));
         _agent = _box.StartAgent().MustBeReady();
     }
 
@@ -29,6 +30,8 @@ public sealed class NodePortBindTests
     [TestCase("UDP4-LISTEN:30053")]
     [TestCase("UDP6-LISTEN:30053")]
     [TestCase("TCP4-LISTEN:8088")]
+    [TestCase("TCP6-LISTEN:30081")]
+    [TestCase("TCP6-LISTEN:30081,bind=[::1]")]
     public void No_process_of_the_node_can_bind_it(string address)
     {
         var bind = _box.Node.Run("timeout", "1", "socat", address, "STDOUT");

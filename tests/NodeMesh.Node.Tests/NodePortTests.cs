@@ -49,7 +49,7 @@ public sealed class NodePortTests
         Assert.That(_client.Netns.Unhooked.Curl($"http://{at}/", "-m", "2").Body, Does.StartWith(backend + " "));
 
     [Test]
-    public void The_node_reaches_it_at_127_0_0_1()
+    public void The_node_reaches_it_at_its_loopback_addresses()
     {
         Assert.That(_box.Node.Curl("http://127.0.0.1:30080/").Body, Does.StartWith("near "));
         Assert.That(_box.Node.Curl("http://127.0.0.1:30081/").Body, Does.StartWith("far "));

@@ -49,7 +49,7 @@ internal sealed class FragmentBuilder(SourceKey source, SourceLocation? location
         {
             if (IsBusy(address, number, protocol))
                 taken.Add(address);
-            else if (address == NodeView.Loopback)
+            else if (NodeView.Loopbacks.Contains(address))
                 Add(address, number, protocol, kind, port, (flags & ~ForOutside) | FrontendFlag.NodePort | FrontendFlag.OnNode, inside, inside, null, field);
             else
                 Add(address, number, protocol, kind, port, flags | FrontendFlag.NodePort, inside, outside, null, field);

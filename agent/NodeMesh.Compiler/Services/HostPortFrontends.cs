@@ -33,7 +33,7 @@ internal static class HostPortFrontends
                 var group = to.Group(draft, [new Backend(address, port.Target, pod.NodeName)], port.Protocol, Balancing.Random, "spec.containers");
                 IEnumerable<IpAddr> at = port.Address is { } one
                     ? [one]
-                    : node.Addresses.Where(a => a.IsIPv4 == address.IsIPv4).Concat(address.IsIPv4 ? [NodeView.Loopback] : []);
+                    : node.Addresses.Concat(NodeView.Loopbacks).Where(a => a.IsIPv4 == address.IsIPv4);
                 to.AddOnNode(at, port.Number, port.Protocol, FrontendKind.HostPort, draft, FrontendFlag.KeepSource, group, group, "spec.containers");
             }
         }

@@ -7,11 +7,13 @@ namespace NodeMesh.Compiler.Services;
 /// <summary>What services need to know of the node.</summary>
 /// <param name="Zone">Empty when unknown.</param>
 /// <param name="NodePortAddresses">Where NodePorts are served.</param>
-/// <param name="LoopbackNodePorts">Whether also on 127.0.0.1.</param>
+/// <param name="GatewayAddresses">Where Gateways listen that name no address; none: everywhere.</param>
+/// <param name="LoopbackNodePorts">At which loopback addresses they are, too: for processes of the node.</param>
 internal sealed record NodeView(
-    string Name, string Zone, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> NodePortAddresses, bool LoopbackNodePorts, Balancing Balancing, int TableSize)
+    string Name, string Zone, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> GatewayAddresses, ImmutableArray<IpAddr> NodePortAddresses,
+    ImmutableArray<IpAddr> LoopbackNodePorts, Balancing Balancing, int TableSize)
 {
-    public static readonly IpAddr Loopback = IpAddr.From(IPAddress.Loopback);
+    public static readonly ImmutableArray<IpAddr> Loopbacks = [IpAddr.From(IPAddress.Loopback), IpAddr.From(IPAddress.IPv6Loopback)];
 
     private const string ZoneLabel = "topology.kubernetes.io/zone";
 
@@ -23,13 +25,18 @@ internal sealed record NodeView(
             node.NodeName,
             mesh.Nodes.FirstOrDefault(n => n.Name == node.NodeName)?.Labels.GetValueOrDefault(ZoneLabel) ?? "",
             node.Addresses,
+            node.GatewayAddresses,
             [.. node.Addresses.Where(Serves)],
-            Serves(Loopback),
+            [.. Loopbacks.Where(Serves)],
             node.Balancing,
             node.MaglevTableSize);
     }
 
     public bool SameAs(NodeView other) =>
-        this with { Addresses = default, NodePortAddresses = default } == other with { Addresses = default, NodePortAddresses = default }
-        && Addresses.AsSpan().SequenceEqual(other.Addresses.AsSpan()) && NodePortAddresses.AsSpan().SequenceEqual(other.NodePortAddresses.AsSpan());
+        Plain(this) == Plain(other) && Same(Addresses, other.Addresses) && Same(GatewayAddresses, other.GatewayAddresses)
+        && Same(NodePortAddresses, other.NodePortAddresses) && Same(LoopbackNodePorts, other.LoopbackNodePorts);
+
+    private static NodeView Plain(NodeView of) => of with { Addresses = [], GatewayAddresses = [], NodePortAddresses = [], LoopbackNodePorts = [] };
+
+    private static bool Same(ImmutableArray<IpAddr> a, ImmutableArray<IpAddr> b) => a.AsSpan().SequenceEqual(b.AsSpan());
 }

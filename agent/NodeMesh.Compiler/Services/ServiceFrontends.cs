@@ -72,7 +72,7 @@ internal static class ServiceFrontends
             flags |= FrontendFlag.KeepSource | (local.Slots == 0 && isServed ? FrontendFlag.DropOutside : 0);
         if (port.NodePort != 0)
         {
-            var addresses = node.NodePortAddresses.Where(a => a.IsIPv4 == ipv4).Concat(ipv4 && node.LoopbackNodePorts ? [NodeView.Loopback] : []);
+            var addresses = node.NodePortAddresses.Concat(node.LoopbackNodePorts).Where(a => a.IsIPv4 == ipv4);
             to.AddOnNode(addresses, port.NodePort, port.Protocol, FrontendKind.NodePort, draft, flags, cluster, outside, $"spec.ports[{port.Index}].nodePort");
         }
 

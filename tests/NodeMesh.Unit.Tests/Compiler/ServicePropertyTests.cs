@@ -8,6 +8,8 @@ namespace NodeMesh.Unit.Tests.Compiler;
 
 public sealed class ServicePropertyTests
 {
+    private static readonly IpAddr[] s_loopbacks = [IpAddr.Parse("127.0.0.1"), IpAddr.Parse("::1")];
+
     [Test]
     public void Every_frontend_leads_where_the_plain_model_says([Range(1, 60)] int seed)
     {
@@ -26,7 +28,7 @@ public sealed class ServicePropertyTests
                     count++;
                     var key = new FrontendKey { Addr = Addr.From(address), PortBe = Be16.FromHost(number), Proto = (byte)port.Protocol };
                     Assert.That(plan.Kernel.Frontends.ContainsKey(key), $"{service.Name} at {address}:{number}");
-                    var isOnNode = address == IpAddr.Parse("127.0.0.1");
+                    var isOnNode = s_loopbacks.Contains(address);
                     foreach (var caller in isOnNode ? [Caller.Inside] : Enum.GetValues<Caller>())
                     {
                         var expected = PlainServiceModel.Of(service, port, address.IsIPv4, isClusterIp, caller, "here", zone);
@@ -100,7 +102,7 @@ public sealed class ServicePropertyTests
         foreach (var ip in service.ExternalIps.Concat(service.LoadBalancerIps).Where(IsServed))
             yield return (ip, port.Port, false);
         if (port.NodePort != 0)
-            foreach (var ip in RandomServices.NodeAddresses.Append(IpAddr.Parse("127.0.0.1")).Where(IsServed))
+            foreach (var ip in RandomServices.NodeAddresses.Concat(s_loopbacks).Where(IsServed))
                 yield return (ip, port.NodePort, false);
     }
 
