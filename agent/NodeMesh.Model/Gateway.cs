@@ -4,7 +4,11 @@ namespace NodeMesh.Model;
 
 /// <summary>A Gateway of our class, with listeners on this node's addresses.</summary>
 /// <param name="Addresses">spec.addresses of type IPAddress; empty: every address of the node.</param>
-public sealed record Gateway(ObjectName Name, ImmutableArray<IpAddr> Addresses, ImmutableArray<GatewayListener> Listeners, SourceLocation? Location = null);
+public sealed record Gateway(ObjectName Name, ImmutableArray<IpAddr> Addresses, ImmutableArray<GatewayListener> Listeners, SourceLocation? Location = null)
+{
+    /// <summary>metadata.creationTimestamp; who is older keeps a port of the node that a service wants too.</summary>
+    public DateTimeOffset? CreatedAt { get; init; }
+}
 
 public enum ListenerProtocol
 {

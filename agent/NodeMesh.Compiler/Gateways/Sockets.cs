@@ -20,7 +20,8 @@ internal static class Sockets
         var sockets = new List<(IPEndPoint Address, List<Claim> Claims)>();
         foreach (var gateway in mesh.Gateways)
         {
-            var addresses = AddressesOf(gateway, node, plan);
+            ReportAddresses(gateway, node, plan);
+            var addresses = AddressesOf(gateway, node);
             foreach (var listener in gateway.Listeners)
             {
                 var claim = new Claim(gateway, listener);
@@ -62,25 +63,24 @@ internal static class Sockets
         return false;
     }
 
-    private static List<IPAddress> AddressesOf(Gateway gateway, NodeFacts node, PlanBuilder plan)
+    /// <summary>Where a Gateway's listeners stand on this node; a wildcard stands for itself.</summary>
+    public static List<IPAddress> AddressesOf(Gateway gateway, NodeFacts node)
     {
         if (gateway.Addresses.Length == 0)
             return node.GatewayAddresses.Length == 0 ? [IPAddress.Any, IPAddress.IPv6Any] : [.. node.GatewayAddresses.Distinct().Select(a => a.ToIPAddress())];
-
-        var addresses = new List<IPAddress>();
-        for (var i = 0; i < gateway.Addresses.Length; i++)
-        {
-            var address = gateway.Addresses[i];
-            var ip = address.ToIPAddress();
-
-            // Without facts (nodemesh plan) every address may be the node's.
-            if (node.Addresses.Length == 0 || node.Addresses.Contains(address) || node.GatewayAddresses.Contains(address) || address.IsUnspecified || IPAddress.IsLoopback(ip))
-                addresses.Add(ip);
-            else
-                plan.Report("address-not-here", Severity.Warning, new ObjectRef("Gateway", gateway.Name), $"spec.addresses[{i}]",
-                    $"{address} is not an address of this node", "nothing listens on it here", gateway.Location);
-        }
-
-        return [.. addresses.Distinct()];
+        return [.. gateway.Addresses.Where(a => IsHere(a, node)).Select(a => a.ToIPAddress()).Distinct()];
     }
+
+    private static void ReportAddresses(Gateway gateway, NodeFacts node, PlanBuilder plan)
+    {
+        for (var i = 0; i < gateway.Addresses.Length; i++)
+            if (!IsHere(gateway.Addresses[i], node))
+                plan.Report("address-not-here", Severity.Warning, new ObjectRef("Gateway", gateway.Name), $"spec.addresses[{i}]",
+                    $"{gateway.Addresses[i]} is not an address of this node", "nothing listens on it here", gateway.Location);
+    }
+
+    // Without facts (nodemesh plan) every address may be the node's.
+    private static bool IsHere(IpAddr address, NodeFacts node) =>
+        node.Addresses.Length == 0 || node.Addresses.Contains(address) || node.GatewayAddresses.Contains(address) || address.IsUnspecified
+        || IPAddress.IsLoopback(address.ToIPAddress());
 }

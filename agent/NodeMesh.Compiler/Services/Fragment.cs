@@ -5,19 +5,31 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Services;
 
-/// <summary>What frontends come from: a Service, or a Pod with ports on its node.</summary>
-internal readonly record struct SourceKey(bool IsPod, ObjectName Name)
+/// <summary>Kinds of objects that want ports, as their names are written; of two as old as each other the first keeps what both want.</summary>
+internal enum SourceKind
 {
-    public override string ToString() => $"{(IsPod ? "Pod" : "Service")} {Name}";
+    Service,
+
+    /// <summary>Its listeners have the ports to themselves: no frontend comes from it.</summary>
+    Gateway,
+
+    /// <summary>With ports on its node.</summary>
+    Pod,
 }
 
-/// <summary>Somebody who wants an address and port. Of several the first in this order has it: the older, services before pods, by name.</summary>
+/// <summary>Who wants addresses and ports.</summary>
+internal readonly record struct SourceKey(SourceKind Kind, ObjectName Name)
+{
+    public override string ToString() => $"{Kind} {Name}";
+}
+
+/// <summary>Somebody who wants an address and port. Of several the first in this order has it: the older, by kind, by name.</summary>
 internal readonly record struct Claimant(DateTimeOffset CreatedAt, SourceKey Source) : IComparable<Claimant>
 {
     public int CompareTo(Claimant other)
     {
         var c = CreatedAt.CompareTo(other.CreatedAt);
-        c = c != 0 ? c : Source.IsPod.CompareTo(other.Source.IsPod);
+        c = c != 0 ? c : Source.Kind.CompareTo(other.Source.Kind);
         return c != 0 ? c : Source.Name.CompareTo(other.Source.Name);
     }
 }
@@ -59,7 +71,7 @@ internal sealed record FrontendDraft(
     FrontendKey Key, FrontendKind Kind, PortDraft Port, FrontendFlag Flags, GroupDraft Inside, GroupDraft Outside, RangesDraft? Ranges, string Field);
 
 /// <summary>What one source wants; a function of it and of the node.</summary>
-/// <param name="origin">The Service or Workload.</param>
+/// <param name="origin">The Service, Workload or Gateway.</param>
 /// <param name="wanted">Each key once.</param>
 internal sealed class Fragment(
     Claimant claimant, object origin, SourceLocation? location, ImmutableArray<FrontendDraft> wanted, ImmutableArray<Diagnostic> findings)

@@ -20,7 +20,7 @@ internal sealed class FragmentBuilder(SourceKey source, SourceLocation? location
         new Claimant(createdAt ?? DateTimeOffset.MaxValue, source), origin, location, [.. _wanted], [.. _findings.Distinct()]);
 
     public void Report(string code, Severity severity, string field, string message, string consequence) =>
-        _findings.Add(new Diagnostic(code, severity, new ObjectRef(source.IsPod ? "Pod" : "Service", source.Name), field, message, consequence, location));
+        _findings.Add(new Diagnostic(code, severity, new ObjectRef(source.Kind.ToString(), source.Name), field, message, consequence, location));
 
     /// <summary>An address that stands twice counts once.</summary>
     public void Add(

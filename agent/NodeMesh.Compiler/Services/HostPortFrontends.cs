@@ -14,7 +14,7 @@ internal static class HostPortFrontends
 
     public static Fragment Of(Workload pod, NodeView node, ImmutableHashSet<BusyPort> busy)
     {
-        var to = new FragmentBuilder(new SourceKey(true, pod.Name), pod.Location, node, busy);
+        var to = new FragmentBuilder(new SourceKey(SourceKind.Pod, pod.Name), pod.Location, node, busy);
         foreach (var port in pod.HostPorts)
         {
             if (port.Protocol is not (Protocol.Tcp or Protocol.Udp))

@@ -86,9 +86,9 @@ internal sealed class ServiceEdit(ServiceTables old)
             return;
         }
 
-        var lost = fragment.Wanted.Where(f => tables.Claims[f.Key][0].Source != key)
+        var lost = fragment.Wanted.Where(f => IsLostTo(tables.Claims[f.Key][0].Source))
             .GroupBy(f => (f.Field, Text: FragmentBuilder.Text(f.Key.PortBe.ToHost(), (Protocol)f.Key.Proto), Owner: tables.Claims[f.Key][0].Source))
-            .Select(g => new Diagnostic("port-clash", Severity.Error, new ObjectRef(key.IsPod ? "Pod" : "Service", key.Name), g.Key.Field,
+            .Select(g => new Diagnostic("port-clash", Severity.Error, new ObjectRef(key.Kind.ToString(), key.Name), g.Key.Field,
                 $"{g.Key.Text} at {string.Join(", ", g.Select(f => f.Key.Addr.ToIpAddr()).Order())} is already that of {g.Key.Owner}; choose another address or port",
                 $"{g.Key.Owner} keeps it", fragment.Location));
         ImmutableArray<Diagnostic> findings = [.. fragment.Findings, .. lost];
@@ -96,6 +96,9 @@ internal sealed class ServiceEdit(ServiceTables old)
             _findings.Remove(key);
         else if (!old.Findings.TryGetValue(key, out var had) || !had.SequenceEqual(findings))
             _findings.Set(key, findings);
+
+        // Gateways share a socket among their listeners, or say so themselves.
+        bool IsLostTo(SourceKey first) => first != key && (first.Kind, key.Kind) != (SourceKind.Gateway, SourceKind.Gateway);
     }
 
     private static ServiceTables All(ServiceTables tables)

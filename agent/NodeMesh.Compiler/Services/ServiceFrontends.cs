@@ -11,7 +11,7 @@ internal static class ServiceFrontends
     /// <param name="l7">Ports whose requests the proxy serves.</param>
     public static Fragment Of(Service service, NodeView node, ImmutableHashSet<ServicePortName> l7, ImmutableHashSet<BusyPort> busy)
     {
-        var to = new FragmentBuilder(new SourceKey(false, service.Name), service.Location, node, busy);
+        var to = new FragmentBuilder(new SourceKey(SourceKind.Service, service.Name), service.Location, node, busy);
         foreach (var port in service.Ports)
         {
             if (port.Protocol is not (Protocol.Tcp or Protocol.Udp))

@@ -20,9 +20,11 @@ internal static class ServiceStage
         var changes = new Dictionary<SourceKey, Fragment?>();
 
         foreach (var (gone, service) in SortedLists.Difference(from.Services, mesh.Services, s => s.Name))
-            changes[new SourceKey(false, (service ?? gone)!.Name)] = service is null ? null : ServiceFrontends.Of(service, node, l7, facts.BusyPorts);
+            changes[new SourceKey(SourceKind.Service, (service ?? gone)!.Name)] = service is null ? null : ServiceFrontends.Of(service, node, l7, facts.BusyPorts);
         foreach (var (gone, pod) in SortedLists.Difference(from.HostPortPods, pods, w => w.Name))
-            changes[new SourceKey(true, (pod ?? gone)!.Name)] = pod is null ? null : HostPortFrontends.Of(pod, node, facts.BusyPorts);
+            changes[new SourceKey(SourceKind.Pod, (pod ?? gone)!.Name)] = pod is null ? null : HostPortFrontends.Of(pod, node, facts.BusyPorts);
+        foreach (var (gone, gateway) in SortedLists.Difference(from.Gateways, mesh.Gateways, g => g.Name))
+            changes[new SourceKey(SourceKind.Gateway, (gateway ?? gone)!.Name)] = gateway is null ? null : ListenerPorts.Of(gateway, facts, node);
         foreach (var key in Others(from, l7, facts.BusyPorts))
         {
             if (!changes.ContainsKey(key) && from.Fragments.TryGetValue(key, out var fragment))
@@ -34,7 +36,7 @@ internal static class ServiceStage
         var edit = new ServiceEdit(from);
         var next = changes.Count == 0 ? from : edit.Apply(changes);
         touched = ReferenceEquals(from, old) ? edit.Touched : next.Fragments.Keys.Concat(old.Fragments.Keys).ToHashSet();
-        return next with { Services = mesh.Services, HostPortPods = pods, Busy = facts.BusyPorts, L7 = l7 };
+        return next with { Services = mesh.Services, HostPortPods = pods, Gateways = mesh.Gateways, Busy = facts.BusyPorts, L7 = l7 };
     }
 
     /// <summary>Sources that are the same and yet mean something else: a route came or went, or a process listens on one of their ports.</summary>
@@ -42,7 +44,7 @@ internal static class ServiceStage
     {
         if (!ReferenceEquals(from.L7, l7))
             foreach (var port in l7.SymmetricExcept(from.L7))
-                yield return new SourceKey(false, port.Service);
+                yield return new SourceKey(SourceKind.Service, port.Service);
         if (ReferenceEquals(from.Busy, busy) || from.Fragments.Count == 0)
             yield break;
         var ports = busy.SymmetricExcept(from.Busy).Select(b => (b.Protocol, b.Port)).ToHashSet();

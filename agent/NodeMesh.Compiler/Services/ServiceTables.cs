@@ -12,6 +12,7 @@ internal sealed record ServiceTables(
     NodeView? Node,
     ImmutableArray<Service> Services,
     ImmutableArray<Workload> HostPortPods,
+    ImmutableArray<Gateway> Gateways,
     ImmutableHashSet<BusyPort> Busy,
     ImmutableHashSet<ServicePortName> L7,
     RowTable<SourceKey, Fragment> Fragments,
@@ -21,17 +22,18 @@ internal sealed record ServiceTables(
     ServiceRows Rows)
 {
     public static readonly ServiceTables Empty = new(
-        null, [], [], [], [], RowTable<SourceKey, Fragment>.Empty, RowTable<FrontendKey, ImmutableArray<Claimant>>.Empty,
+        null, [], [], [], [], [], RowTable<SourceKey, Fragment>.Empty, RowTable<FrontendKey, ImmutableArray<Claimant>>.Empty,
         RowTable<SourceKey, ImmutableArray<Diagnostic>>.Empty, ServiceIds.Empty, ServiceRows.Empty);
 
-    /// <summary>Those of its frontends that a source has.</summary>
-    public IEnumerable<FrontendDraft> Won(Fragment fragment) => fragment.Wanted.Where(f => Claims[f.Key][0].Source == fragment.Key);
+    /// <summary>Those of its frontends that a source has; what a Gateway has is its listeners' own.</summary>
+    public IEnumerable<FrontendDraft> Won(Fragment fragment) =>
+        fragment.Key.Kind == SourceKind.Gateway ? [] : fragment.Wanted.Where(f => Claims[f.Key][0].Source == fragment.Key);
 
     /// <summary>Cluster addresses whose requests the proxy serves.</summary>
     public List<L7Frontend> L7Frontends() =>
     [
-        .. L7.GroupBy(p => p.Service).Where(g => Fragments.ContainsKey(new SourceKey(false, g.Key)))
-            .SelectMany(g => Won(Fragments[new SourceKey(false, g.Key)])
+        .. L7.GroupBy(p => p.Service).Where(g => Fragments.ContainsKey(new SourceKey(SourceKind.Service, g.Key)))
+            .SelectMany(g => Won(Fragments[new SourceKey(SourceKind.Service, g.Key)])
                 .Where(f => f.Flags.HasFlag(FrontendFlag.L7))
                 .Select(f => new L7Frontend(f.Key.Addr.ToIpAddr(), new ServicePortName(g.Key, f.Key.PortBe.ToHost())))),
     ];

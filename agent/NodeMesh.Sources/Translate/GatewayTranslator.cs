@@ -11,7 +11,7 @@ internal static class GatewayTranslator
 
     public static GatewayDraft Translate(ApiObject obj, Fields root)
     {
-        Metadata.Read(root, obj);
+        var meta = Metadata.Read(root, obj);
         root.Ignore("status");
         using var spec = root.Require("spec")?.Map();
         if (spec is null)
@@ -47,7 +47,7 @@ internal static class GatewayTranslator
             listeners.Add(listener);
             sites.Add(new ListenerSite(i, items[i].Node.At.Line, lines));
         }
-        var gateway = new Gateway(obj.Name, [.. addresses.Distinct()], listeners.ToImmutable(), obj.Location);
+        var gateway = new Gateway(obj.Name, [.. addresses.Distinct()], listeners.ToImmutable(), obj.Location) { CreatedAt = meta.CreatedAt };
         return new GatewayDraft(gateway, className, sites.ToImmutable());
     }
 
