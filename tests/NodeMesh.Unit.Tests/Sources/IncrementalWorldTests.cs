@@ -1,4 +1,5 @@
 using NodeMesh.Compiler;
+using NodeMesh.Compiler.Services;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Sources;
@@ -46,6 +47,48 @@ public sealed class IncrementalWorldTests
             plan = MeshCompiler.Compile(actual, s_node, plan);
             Assert.That(PlanText.Of(plan), Is.EqualTo(PlanText.Of(MeshCompiler.Compile(expected, s_node))), $"seed {seed}, step {step}");
         }
+    }
+
+    [Test]
+    public void A_pod_that_comes_or_is_labelled_anew_recompiles_the_services_that_select_it_and_no_other()
+    {
+        var world = new ModelBuilder(TimeProvider.System);
+        world.Apply(ManifestFile.Read("shop.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}"));
+        foreach (var app in (string[])["a", "b", "c"])
+        {
+            world.Apply(ManifestFile.Read($"service-{app}.yaml", $$"""
+                apiVersion: v1
+                kind: Service
+                metadata: { name: {{app}}, namespace: shop }
+                spec: { type: NodePort, clusterIP: 10.96.0.{{(int)app[0]}}, selector: { app: {{app}} }, ports: [ { port: 80, nodePort: 300{{(int)app[0]}} } ] }
+                """));
+            world.Apply(Pod(app, app, (byte)app[0]));
+        }
+
+        var plan = MeshCompiler.Compile(world.Build(), s_node);
+        AssertRecompiled("another pod of a", Pod("more", "a", 1), "a");
+        AssertRecompiled("it is labelled for b", Pod("more", "b", 1), "a", "b");
+        AssertRecompiled("it is labelled for nobody", Pod("more", "x", 1), "b");
+        AssertRecompiled("a pod that nobody selects", Pod("other", "y", 2));
+
+        void AssertRecompiled(string what, OriginChange change, params string[] expected)
+        {
+            var before = Fragments(plan);
+            world.Apply(change);
+            plan = MeshCompiler.Compile(world.Build(), s_node, plan);
+            var changed = Fragments(plan).Where(f => !ReferenceEquals(f.Value, before[f.Key])).Select(f => f.Key.Name.Name);
+            Assert.That(changed, Is.EquivalentTo(expected), what);
+        }
+
+        static Dictionary<SourceKey, Fragment> Fragments(MeshPlan plan) => ((CompilerMemory)plan.Memory!).Services.Fragments.ToDictionary(f => f.Key, f => f.Value);
+
+        static OriginChange Pod(string name, string app, byte number) => ManifestFile.Read($"pod-{name}.yaml", $$"""
+            apiVersion: v1
+            kind: Pod
+            metadata: { name: {{name}}, namespace: shop, labels: { app: {{app}} } }
+            spec: { nodeName: n1, containers: [ { name: c } ] }
+            status: { podIP: 10.0.0.{{number}}, conditions: [ { type: Ready, status: "True" } ] }
+            """);
     }
 
     private static string Text(MeshSnapshot mesh) => string.Join('\n',
