@@ -65,6 +65,10 @@ check: bpf native ## Before each commit: generated files, format, unit tests
 test: setup build ## Set up, build, run every test (root)
 	@tests/run $(CONFIGURATION) $(TESTS)
 
+.PHONY: test-kernels
+test-kernels: setup build ## The BPF tests, and an agent, on Debian's own 6.1 kernel in an emulated machine (root)
+	@tests/kernels/run $(CONFIGURATION) '$(FILTER)'
+
 .PHONY: demo
 demo: setup build ## The main job on real traffic, explained as it happens (root)
 	@$(DOTNET) run --project tests/demo -c $(CONFIGURATION) --no-build

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using NodeMesh.Datapath.Attach;
 using NodeMesh.Native;
 using NodeMesh.Native.Bpf;
@@ -57,10 +58,14 @@ public static class KernelProbe
         {
             var tcx = HasTcx();
             features.Add(new("tcx", tcx, false, tcx ? "in use" : "clsact is used instead",
-                "a program ahead of ours is reported, not overtaken; attachments are no links", "run Linux 6.6 or newer"));
+                "connections cannot be handed to the proxy: no HTTP policy or routes; attachments are no links", "run Linux 6.6 or newer"));
             features.Add(Helper("socket lookup", SkcLookupTcp, "connections cannot be handed to the proxy: no HTTP policy or routes"));
             features.Add(Helper("socket assignment", SkAssign, "connections cannot be handed to the proxy: no HTTP policy or routes"));
             features.Add(Helper("coarse clock", CoarseClock, "connections cannot be tracked"));
+            features.Add(Flag("source of a route", "BPF_FIB_LOOKUP_SRC", "6.7",
+                "a service's external or load balancer address, asked from outside, leads to no backend on another node"));
+            features.Add(Flag("IPv6 checksums", "BPF_F_IPV6", "6.16",
+                "a translated IPv6 packet that its device has summed up is summed up again where it ends"));
             features.Add(BatchedTries());
             features.Add(MarkRules());
             features.Add(SocketEnd());
@@ -74,6 +79,13 @@ public static class KernelProbe
 
     private static KernelFeature Helper(string name, int helper, string lost) => new(
         name, ProgramProbe.HasTrafficHelper(helper), true, string.Create(CultureInfo.InvariantCulture, $"BPF helper {helper}"), lost, "use a kernel built with CONFIG_INET=y and CONFIG_BPF_SYSCALL=y, 6.1 or newer");
+
+    /// <summary>A flag that programs give to a helper; the kernel's own type information has it by name.</summary>
+    private static KernelFeature Flag(string name, string flag, string since, string lost)
+    {
+        var ok = File.Exists(Btf) && File.ReadAllBytes(Btf).AsSpan().IndexOf(Encoding.ASCII.GetBytes($"\0{flag}\0")) >= 0;
+        return new(name, ok, false, flag, lost, $"run Linux {since} or newer");
+    }
 
     private static KernelFeature BatchedTries()
     {

@@ -17,6 +17,26 @@ internal static class BpfFiles
     internal static IEnumerable<string> TestObjects =>
         Directory.EnumerateFiles(Path.Combine(Repository, "out", "bpf"), "*.test.bpf.o").Order(StringComparer.Ordinal);
 
+    private static readonly Dictionary<string, BpfObject> s_borrowed = [];
+
+    /// <summary>As freshly loaded, and not to be disposed of: the verifier takes its time, so what one test had serves the next, emptied.</summary>
+    internal static BpfObject Borrow(string name)
+    {
+        if (!s_borrowed.TryGetValue(name, out var known))
+        {
+            s_borrowed.Add(name, known = Load(name));
+            return known;
+        }
+
+        foreach (var map in known.MapNames)
+        {
+            using var opened = known.OpenMap(map);
+            MapContents.Clear(opened, map);
+        }
+
+        return known;
+    }
+
     internal static BpfObject Load(string name)
     {
         var path = Path.Combine(Repository, "out", "bpf", name + ".bpf.o");

@@ -19,8 +19,7 @@ internal sealed class DecisionTests
     [TestCaseSource(nameof(Cases))]
     public void Decision(string objectName, string program)
     {
-        using var loaded = BpfFiles.Load(objectName);
-        var line = loaded.Program(program).TestRun([], new byte[8]).ReturnValue;
+        var line = BpfFiles.Borrow(objectName).Program(program).TestRun([], new byte[8]).ReturnValue;
         Assert.That(line, Is.Zero, $"bpf/tests/{objectName}.bpf.c line {line}");
     }
 

@@ -29,8 +29,7 @@ internal sealed class Gate : IDisposable
 
     internal Gate(string name = "endpoint")
     {
-
-        _object = BpfFiles.Load(name);
+        _object = BpfFiles.Borrow(name);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
         _endpoints = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
         _epoch = _object.OpenMap<uint, EpochEntry>("nm_epoch");
@@ -162,7 +161,6 @@ internal sealed class Gate : IDisposable
         _counters.Dispose();
         _endpoints.Dispose();
         _epoch.Dispose();
-        _object.Dispose();
     }
 
     private void Set<TKey, TValue>(string map, in TKey key, in TValue value)

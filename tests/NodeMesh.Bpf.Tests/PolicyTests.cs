@@ -81,6 +81,16 @@ internal sealed class PolicyTests
     }
 
     [Test]
+    public void A_local_sender_with_two_addresses_is_who_the_one_is_that_it_sends_from()
+    {
+        _gate.Endpoint(Gate.OtherIfindex, 400, Gate.OtherSet, "10.0.0.9", "fd00::9");
+        _gate.Identity("fd00::9", Gate.PeerIdentity); // It is in a block that the IPv4 address cannot be in.
+        _gate.Rule(Direction.Ingress, Packet.ProtoUdp, 53, Verdict.Allow);
+        Assert.That(_gate.In(Packet.Udp("fd00::9", 4000, Gate.Pod6, 53)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.In(Packet.Udp("10.0.0.9", 4000, Gate.Pod, 53)).Reason, Is.EqualTo(Reason.DefaultDeny));
+    }
+
+    [Test]
     public void A_protocol_that_rules_cannot_name_is_refused_by_isolation() =>
         Assert.That(_gate.Out(Packet.Raw(Gate.Pod, Gate.Peer, 47)).Reason, Is.EqualTo(Reason.UnsupportedProtocol));
 

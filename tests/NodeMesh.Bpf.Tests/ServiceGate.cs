@@ -43,7 +43,7 @@ internal sealed class ServiceGate : IDisposable
         Box.Sh($"ip netns exec {_box.Host} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
         OutIfindex = Ifindex("out");
         PodIfindex = Ifindex("pod");
-        _object = BpfFiles.Load(name);
+        _object = BpfFiles.Borrow(name);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
         Tcp = _object.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
         Any = _object.OpenMap<NatKey, NatEntry>("nm_nat_any");
@@ -173,7 +173,6 @@ internal sealed class ServiceGate : IDisposable
         Tcp.Dispose();
         Any.Dispose();
         _counters.Dispose();
-        _object.Dispose();
         _box.Dispose();
     }
 

@@ -102,6 +102,7 @@ public sealed class LifecycleTests
         Assert.That(agent.Log.Trim(), Is.EqualTo("nodemesh agent: NodeMesh needs OpenSSL 3, but libssl.so.3 cannot be loaded. Cure: apt-get install libssl3"));
     }
 
+    [Category("Kernels")]
     [Test]
     public void Cleanup_leaves_the_node_as_found()
     {

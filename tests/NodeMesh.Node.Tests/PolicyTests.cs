@@ -31,6 +31,7 @@ public sealed class PolicyTests
         Assert.That(_box.Outside.Curl($"http://{_server.Address}/").Status, Is.EqualTo(200));
     }
 
+    [Category("Kernels")]
     [Test]
     public void Default_deny_closes_and_an_allow_opens_for_its_peers_only_over_both_families()
     {
@@ -64,6 +65,7 @@ public sealed class PolicyTests
         Assert.That(_server.Netns.Run("ping", "-c1", "-W1", NodeBox.NodeAddress).ExitCode, Is.Zero, "its own node is always reachable");
     }
 
+    [Category("Kernels")]
     [Test]
     public void An_explicit_deny_beats_an_allow_and_is_counted_as_such()
     {

@@ -31,6 +31,7 @@ public sealed class ServiceTests
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
 
+    [Category("Kernels")]
     [TestCase("http://10.96.0.10/")]
     [TestCase("http://[fd00:96::10]/")]
     public void A_pod_and_the_node_reach_every_backend_by_the_service_address(string url)

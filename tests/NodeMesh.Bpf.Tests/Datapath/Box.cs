@@ -56,6 +56,15 @@ internal sealed class Box : IDisposable
         return pod;
     }
 
+    /// <summary>Kernel ids of what is attached to an interface of the calling thread's namespace, first in first: of links, or before tcx of the filters' programs.</summary>
+    public static uint[] Attached(int ifindex, bool ingress)
+    {
+        if (KernelProbe.HasTcx())
+            return [.. Native.Bpf.BpfHook.QueryTcx(ifindex, ingress ? Native.Bpf.AttachType.TcxIngress : Native.Bpf.AttachType.TcxEgress).Select(p => p.LinkId)];
+        using var netlink = new Native.Netlink.NetlinkSocket();
+        return [.. Native.Netlink.RtFilters.Dump(netlink, ifindex, ingress).Select(f => f.ProgramId)];
+    }
+
     /// <summary>Runs something with the host namespace as its own.</summary>
     public T InHost<T>(Func<T> action)
     {

@@ -129,14 +129,15 @@ public sealed class DatapathReconcilerTests
         _box.InHost(() =>
         {
             using var reconciler = DatapathReconciler.Start(Options, Images.Built);
-            reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], backends: 3, verdicts: 5), removals: true);
+            var ifindex = reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], backends: 3, verdicts: 5), removals: true).Endpoints.Single().Ifindex;
 
             var kept = reconciler.Reconcile(Plan(2, [], 0, 0), removals: false);
             Assert.That((kept.Writes, kept.Removals), Is.EqualTo((0, 0)));
-            Assert.That(Links(), Has.Some.Contains("ep_"));
+            Assert.That(Box.Attached(ifindex, ingress: true), Has.Length.EqualTo(1));
 
             var gone = reconciler.Reconcile(Plan(3, [], 0, 0), removals: true);
             Assert.That(gone.Removals, Is.EqualTo(3 + 3 + 1 + 5 + 2));
+            Assert.That(Box.Attached(ifindex, ingress: true), Is.Empty);
             Assert.That(Links(), Has.None.Contains("ep_"));
             Assert.That(gone.Fill.Sum(f => f.Rows), Is.Zero);
         });
@@ -294,11 +295,11 @@ public sealed class DatapathReconcilerTests
             int ifindex;
             using (var reconciler = DatapathReconciler.Start(Options, Images.Built))
                 ifindex = reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], 3, 2), removals: true).Endpoints.Single().Ifindex;
-            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxEgress), Has.Count.EqualTo(1));
+            Assert.That(Box.Attached(ifindex, ingress: false), Has.Length.EqualTo(1));
 
             Assert.That(Cleaner.Run(Options).Removed, Is.Not.Empty);
-            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxIngress), Is.Empty);
-            Assert.That(BpfHook.QueryTcx(ifindex, AttachType.TcxEgress), Is.Empty);
+            Assert.That(Box.Attached(ifindex, ingress: true), Is.Empty);
+            Assert.That(Box.Attached(ifindex, ingress: false), Is.Empty);
             Assert.That(Directory.GetFileSystemEntries(_box.Bpffs), Is.Empty);
             Assert.That(Box.Sh($"ip -n {_box.Host} rule; ip -n {_box.Host} -6 rule"), Is.EqualTo(rules));
             Assert.That(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range"), Is.EqualTo(ports));

@@ -44,6 +44,7 @@ public sealed class DisturbanceTests
     };
 
     [Test]
+    [Category("Tcx")]
     public void A_foreign_program_that_gets_ahead_is_overtaken() => OnConverged((reconciler, ifindex) =>
     {
         using var ahead = BpfLink.AttachTcxAtHead(_foreign.Program("foreign_pass"), ifindex, AttachType.TcxIngress);
@@ -58,6 +59,7 @@ public sealed class DisturbanceTests
     });
 
     [Test]
+    [Category("Tcx")]
     public void Two_that_get_ahead_one_after_the_other_are_overtaken_each_time() => OnConverged((reconciler, ifindex) =>
     {
         using var first = BpfLink.AttachTcxAtHead(_foreign.Program("foreign_pass"), ifindex, AttachType.TcxEgress);
@@ -109,6 +111,7 @@ public sealed class DisturbanceTests
     }
 
     [Test]
+    [Category("Tcx")]
     public void A_gate_that_was_taken_off_by_force_is_put_back() => OnConverged((reconciler, ifindex) =>
     {
         Detach($"ep_{ifindex}_in");
@@ -140,6 +143,7 @@ public sealed class DisturbanceTests
     });
 
     [Test]
+    [Category("Tcx")]
     public void A_BPF_file_system_that_went_away_is_named_and_filled_again_when_it_is_back()
     {
         // One of its own: that of the machine is nobody's to unmount.
@@ -219,6 +223,7 @@ public sealed class DisturbanceTests
     }
 
     [Test]
+    [Category("Tcx")]
     public void The_host_looks_for_disturbances_by_itself()
     {
         _box.InHost(() =>
