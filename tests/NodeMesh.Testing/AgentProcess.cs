@@ -1,19 +1,22 @@
 namespace NodeMesh.Testing;
 
-/// <summary>The published agent, running in a box's node namespace.</summary>
+/// <summary>Where an agent runs and what it has to itself there.</summary>
+internal sealed record AgentPlace(Netns Node, string NodeName, string Cgroup, string RunDir, string Bpffs);
+
+/// <summary>The published agent, running in the namespace of a node.</summary>
 public sealed class AgentProcess : IDisposable
 {
-    private readonly NodeBox _box;
+    private readonly AgentPlace _place;
     private readonly ChildProcess _process;
 
     /// <param name="before">A command that becomes the agent's, with the agent's own as its arguments.</param>
-    internal AgentProcess(NodeBox box, IEnumerable<string> before, IEnumerable<string> more)
+    internal AgentProcess(AgentPlace place, string configDir, IEnumerable<string> before, IEnumerable<string> more)
     {
-        _box = box;
-        _process = new ChildProcess(NodeBox.Enter(box.Cgroup, box.Node.Name,
+        _place = place;
+        _process = new ChildProcess(NodeBox.Enter(place.Cgroup, place.Node.Name,
         [
-            .. before, RepoRoot.AgentBinary, "agent", "--config-dir", box.ConfigDir, "--node-name", NodeBox.NodeName, "--run-dir", box.RunDir, "--bpffs", box.Bpffs,
-            "--cgroup", box.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,
+            .. before, RepoRoot.AgentBinary, "agent", "--config-dir", configDir, "--node-name", place.NodeName, "--run-dir", place.RunDir, "--bpffs", place.Bpffs,
+            "--cgroup", place.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,
         ]));
     }
 
@@ -36,15 +39,23 @@ public sealed class AgentProcess : IDisposable
     /// <summary>Waits until /readyz says so.</summary>
     public AgentProcess MustBeReady()
     {
-        Eventually.True(() => _process.HasExited || _box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 200, $"the agent is ready; its log:\n{Log}", TimeSpan.FromSeconds(20));
-        return _process.HasExited ? throw new InvalidOperationException($"the agent ended with {_process.ExitCode}:\n{Log}") : this;
+        Eventually.True(() => _process.HasExited || _place.Node.Curl("http://127.0.0.1:9464/readyz").Status == 200, $"the agent is ready; its log:\n{Log}");
+        MustRun();
+        return this;
     }
 
     /// <summary>A verb of the CLI against this agent.</summary>
-    public CommandResult Cli(params string[] arguments) =>
-        _box.Node.Run([RepoRoot.AgentBinary, .. arguments, "--run-dir", _box.RunDir]);
+    public CommandResult Cli(params string[] arguments)
+    {
+        MustRun();
+        return _place.Node.Run([RepoRoot.AgentBinary, .. arguments, "--run-dir", _place.RunDir]);
+    }
 
-    public string Metrics() => _box.Node.Curl("http://127.0.0.1:9464/metrics").Body;
+    public string Metrics()
+    {
+        MustRun();
+        return _place.Node.Curl("http://127.0.0.1:9464/metrics").Body;
+    }
 
     /// <summary>The value of the first series whose name and labels start so; 0 when it is not there.</summary>
     public double Metric(string startsWith)
@@ -63,6 +74,13 @@ public sealed class AgentProcess : IDisposable
     public bool WaitForExit(TimeSpan timeout) => _process.WaitForExit(timeout);
 
     public void Dispose() => _process.Dispose();
+
+    /// <summary>What a dead agent does not say would pass for what it does not know.</summary>
+    private void MustRun()
+    {
+        if (_process.HasExited)
+            throw new InvalidOperationException($"the agent ended with {_process.ExitCode}:\n{Log}");
+    }
 
     private long ReadKiB(string file, string field)
     {

@@ -32,10 +32,11 @@ public sealed class NodeBox : IDisposable
         Bpffs = Path.Combine("/sys/fs/bpf", Id);
         Node = new Netns($"{Id}-node", this);
         Outside = new Netns($"{Id}-out", this).Unhooked;
-        _watchdog = new Watchdog(Id, [Cgroup, UnhookedCgroup], Bpffs, WorkDir);
+        _watchdog = new Watchdog(Id, [Cgroup, UnhookedCgroup, OtherCgroup], Bpffs, WorkDir);
         Directory.CreateDirectory(ConfigDir);
         Directory.CreateDirectory(Cgroup);
         Directory.CreateDirectory(UnhookedCgroup);
+        Directory.CreateDirectory(OtherCgroup);
         Shell.Script(string.Create(CultureInfo.InvariantCulture, $"""
             grep -q ' /sys/fs/bpf bpf ' /proc/mounts || mount -t bpf bpf /sys/fs/bpf
             mkdir -p {Bpffs}
@@ -80,6 +81,9 @@ public sealed class NodeBox : IDisposable
 
     /// <summary>For programs that the agent is not told of.</summary>
     public string UnhookedCgroup => Cgroup + "-unhooked";
+
+    /// <summary>For the programs of the other node, where that has an agent.</summary>
+    internal string OtherCgroup => Cgroup + "-other";
 
     public string Bpffs { get; }
 
@@ -135,11 +139,13 @@ public sealed class NodeBox : IDisposable
           labels: { {{labels}} }
         """);
 
+    private AgentPlace Place => new(Node, NodeName, Cgroup, RunDir, Bpffs);
+
     /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
-    public AgentProcess StartAgent(params string[] more) => new(this, [], more);
+    public AgentProcess StartAgent(params string[] more) => new(Place, ConfigDir, [], more);
 
     /// <summary>The same, on a machine that lacks a shared library, such as <c>libssl.so.3</c>: for this agent, its file is empty.</summary>
-    public AgentProcess StartAgentWithout(string library) => new(this,
+    public AgentProcess StartAgentWithout(string library) => new(Place, ConfigDir,
         ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
 
     /// <summary>Takes everything of a dead agent off the node.</summary>

@@ -1,6 +1,6 @@
 namespace NodeMesh.Testing;
 
-/// <summary>Another node of the cluster, without agent: a plain router on a link of its own to the box's node, with pods behind it.</summary>
+/// <summary>Another node of the cluster on a link of its own to the box's node, with pods behind it. Without an agent it is a plain router.</summary>
 /// <remarks>The link is 203.0.113.0/24 and 2001:db8:1::/64, the box's node is .1 on it and this one .2; pods are 10.244.1.N and fd00:244:1::N.</remarks>
 public sealed class OtherNode
 {
@@ -46,6 +46,14 @@ public sealed class OtherNode
     }
 
     public Netns Netns { get; }
+
+    /// <summary>An agent of its own, on the same configuration; does not wait for it.</summary>
+    public AgentProcess StartAgent(params string[] more)
+    {
+        var bpffs = Path.Combine(_box.Bpffs, Name);
+        Directory.CreateDirectory(bpffs);
+        return new(new AgentPlace(Netns, Name, _box.OtherCgroup, Path.Combine(_box.WorkDir, "run-other"), bpffs), _box.ConfigDir, [], more);
+    }
 
     /// <summary>A pod behind this node and, in the configuration, its Pod object.</summary>
     public PodBox AddPod(string name, string? labels = null)
