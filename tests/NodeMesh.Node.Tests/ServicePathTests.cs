@@ -9,6 +9,7 @@ public sealed class ServicePathTests
 
     private NodeBox _box = null!;
     private OtherNode _other = null!;
+    private PodBox _client = null!;
     private PodBox _near = null!;
     private PodBox _far = null!;
     private FarHost _world = null!;
@@ -19,6 +20,7 @@ public sealed class ServicePathTests
     {
         _box = new NodeBox();
         _other = new OtherNode(_box);
+        _client = _box.AddPod("client");
         _near = _box.AddPod("near");
         _far = _other.AddPod("far");
         _world = new FarHost(_box);
@@ -65,6 +67,47 @@ public sealed class ServicePathTests
     [TestCase("UDP6:[2001:db8::1]:30082")]
     public void A_backend_s_refusal_reaches_the_client_as_the_service_s(string address) =>
         Assert.That(_box.Outside.Ask(address).Errors, Does.Contain("Connection refused"));
+
+    /// <summary>What traceroute sends, one hop further each time; the answer tells the sender about the address that it knows.</summary>
+    [TestCase("10.96.0.11", 82, 1)]
+    [TestCase("10.96.0.11", 82, 2)]
+    [TestCase("fd00:96::11", 82, 1)]
+    [TestCase("fd00:96::11", 82, 2)]
+    [TestCase("10.96.0.10", 82, 1)]
+    [TestCase("fd00:96::10", 82, 1)]
+    public void A_pod_hears_of_a_packet_that_ran_out_of_hops_on_its_way_to_a_service(string service, int port, int hops) =>
+        Assert.That(OutOfHops(_client.Netns.Unhooked, service, port, hops), Is.EqualTo($"{service} {port}"));
+
+    [TestCase("192.0.2.1", 30092, 1)]
+    [TestCase("192.0.2.1", 30092, 2)]
+    [TestCase("2001:db8::1", 30092, 1)]
+    [TestCase("2001:db8::1", 30092, 2)]
+    [TestCase("192.0.2.1", 30082, 1)]
+    public void The_world_hears_of_a_packet_that_ran_out_of_hops_behind_a_port_of_the_node(string node, int port, int hops) =>
+        Assert.That(OutOfHops(_box.Outside, node, port, hops), Is.EqualTo($"{node} {port}"));
+
+    /// <summary>About which destination ICMP says that a datagram's time was exceeded: what the socket's error queue has.</summary>
+    private static string OutOfHops(Netns from, string address, int port, int hops)
+    {
+        var answer = from.Run("python3", "-c", $"""
+            import select, socket
+            six = ":" in "{address}"
+            s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+            level, hops, recverr = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 25) if six else (socket.IPPROTO_IP, socket.IP_TTL, 11)
+            s.setsockopt(level, hops, {hops})
+            s.setsockopt(level, recverr, 1)
+            s.connect(("{address}", {port}))
+            s.send(b"probe")
+            waiting = select.poll()
+            waiting.register(s, 0)
+            assert waiting.poll(30000), "nothing came"
+            _, ancillary, _, about = s.recvmsg(64, 512, socket.MSG_ERRQUEUE)
+            icmp = ancillary[0][2]
+            assert (icmp[5], icmp[6]) == ((3, 0) if six else (11, 0)), "type %d, code %d" % (icmp[5], icmp[6])
+            print(*about[:2])
+            """);
+        return answer.Output.Trim() + answer.Errors;
+    }
 
     private static void Uploads(Netns from, string address)
     {
