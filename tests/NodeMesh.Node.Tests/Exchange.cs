@@ -6,8 +6,13 @@ namespace NodeMesh.Node.Tests;
 internal static class Exchange
 {
     /// <param name="address">As socat has them, such as <c>UDP4:10.96.0.53:53</c> (connected) or <c>UDP4-SENDTO:...</c> (not).</param>
-    public static CommandResult Ask(this Netns from, string address, string question = "question") =>
-        from.Run(["socat", "-t", "1", "-T", "1", "-", address], input: question);
+    /// <param name="answer">How many bytes it has, where its end is no other way to be seen: of datagrams.</param>
+    public static CommandResult Ask(this Netns from, string address, string question = "question", int? answer = null) =>
+        from.Run(["socat", "-t", "20", "-T", "20", "-", answer is { } bytes ? $"{address},readbytes={bytes}" : address], input: question);
+
+    /// <summary>A datagram that is not to be answered; waits no longer than an answer takes at most.</summary>
+    public static CommandResult AskInVain(this Netns from, string address) =>
+        from.Run(["socat", "-t", "1", "-T", "1", "-", address], input: "question");
 
     /// <summary>Fails unless every one of these is answered with itself.</summary>
     public static void MustEcho(this Netns from, string address, params int[] sizes)
@@ -15,7 +20,7 @@ internal static class Exchange
         foreach (var size in sizes)
         {
             var question = new string('q', size);
-            var answer = from.Ask($"{address},readbytes={size}", question);
+            var answer = from.Ask(address, question, size);
             Assert.That(answer.Output.TrimEnd(), Is.EqualTo(question), $"{size} bytes: {answer.Errors}");
         }
     }

@@ -95,9 +95,8 @@ public sealed class GatewayTests
     [Test]
     public void A_certificate_is_replaced_under_load_without_a_failure_and_a_bad_key_changes_nothing()
     {
-        using var load = _box.Outside.Start("wrk", "-t1", "-c8", "-d4", $"https://{NodeBox.NodeAddress}:8444/hello");
-        using var handshakes = _box.Outside.Start("wrk", "-t1", "-c2", "-d4", "-H", "Connection: close", $"https://{NodeBox.NodeAddress}:8444/hello");
-        Thread.Sleep(500);
+        using var load = Load.Start(_box.Outside, $"https://{NodeBox.NodeAddress}:8444/hello", 4, connections: 8);
+        using var handshakes = Load.Start(_box.Outside, $"https://{NodeBox.NodeAddress}:8444/hello", 4, connections: 2, each: true);
         _certificates.Make("swap2", "www.example.com", serial: "77");
         _certificates.Make("unrelated", "www.example.com");
         _box.WriteConfig("secret-swap.yaml", _certificates.Secret("swap", "swap2"));
@@ -108,10 +107,8 @@ public sealed class GatewayTests
         Assert.That(Serial(), Is.EqualTo("4D"), "the last good one stays");
         Assert.That(_agent.Log, Does.Not.Contain("PRIVATE KEY"));
 
-        Assert.That(load.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
-        Assert.That(handshakes.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
-        Load.MustBeClean(load.Output);
-        Load.MustBeClean(handshakes.Output);
+        load.MustEndClean();
+        handshakes.MustEndClean();
     }
 
     private string Serial() => _box.Outside.Script(

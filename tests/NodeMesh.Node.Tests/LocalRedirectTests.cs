@@ -30,7 +30,7 @@ public sealed class LocalRedirectTests
         Works();
         _agent.Kill();
         Works();
-        Assert.That(_server.Netns.Run("ping", "-c1", "-W1", _client.Address).ExitCode, Is.Zero, "an echo");
+        Assert.That(_server.Netns.Run("ping", "-c1", "-W20", _client.Address).ExitCode, Is.Zero, "an echo");
         _box.CleanUpAgent().MustSucceed("cleanup");
         Assert.That(_client.Netns.Curl($"http://{_server.Address}/", "-m", "0.5").Status, Is.Zero, "without the mesh the node forwards nothing");
     }
@@ -40,9 +40,9 @@ public sealed class LocalRedirectTests
     {
         _agent = _box.StartAgent().MustBeReady();
         // With one hop the node must answer instead of the server, as any router.
-        var answer = _client.Netns.Run("ping", "-c1", "-W1", "-t1", _server.Address);
+        var answer = _client.Netns.Run("ping", "-c1", "-W20", "-t1", _server.Address);
         Assert.That(answer.Output, Does.Contain("Time to live exceeded"));
-        Assert.That(_client.Netns.Run("ping", "-c1", "-W1", "-t2", _server.Address).Output, Does.Contain("ttl=63"));
+        Assert.That(_client.Netns.Run("ping", "-c1", "-W20", "-t2", _server.Address).Output, Does.Contain("ttl=63"));
     }
 
     [Test]

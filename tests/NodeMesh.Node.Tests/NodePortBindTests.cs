@@ -34,7 +34,7 @@ public sealed class NodePortBindTests
     [TestCase("TCP6-LISTEN:30081,bind=[::1]")]
     public void No_process_of_the_node_can_bind_it(string address)
     {
-        var bind = _box.Node.Run("timeout", "1", "socat", address, "STDOUT");
+        var bind = _box.Node.Run("timeout", "20", "socat", address, "STDOUT");
         Assert.That(bind.Errors, Does.Contain("Address already in use"));
     }
 }

@@ -44,7 +44,7 @@ public sealed class OutsideTests
     [TestCase("[2001:db8:18::10]")]
     [TestCase("[2001:db8:18:1::10]")]
     public void A_backend_on_this_node_sees_the_client_s_address(string at) =>
-        Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
+        Assert.That(_box.Outside.Curl($"http://{at}/").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
 
     [TestCase("192.0.2.1:30081")]
     [TestCase("198.18.0.11")]
@@ -53,13 +53,13 @@ public sealed class OutsideTests
     [TestCase("[2001:db8:18::11]")]
     [TestCase("[2001:db8:18:1::11]")]
     public void A_backend_on_another_node_sees_this_node_s_address(string at) =>
-        Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? OtherNode.BoxAddress6 : OtherNode.BoxAddress));
+        Assert.That(_box.Outside.Curl($"http://{at}/").SeenAs(), Is.EqualTo(at.StartsWith('[') ? OtherNode.BoxAddress6 : OtherNode.BoxAddress));
 
     [TestCase("192.0.2.1:30082")]
     [TestCase("[2001:db8::1]:30082")]
     [TestCase("198.18.0.12")]
     public void Policy_local_keeps_the_client_s_address(string at) =>
-        Assert.That(_box.Outside.Curl($"http://{at}/", "-m", "2").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
+        Assert.That(_box.Outside.Curl($"http://{at}/").SeenAs(), Is.EqualTo(at.StartsWith('[') ? NodeBox.OutsideAddress6 : NodeBox.OutsideAddress));
 
     [TestCase("192.0.2.1:30083")]
     [TestCase("[2001:db8::1]:30083")]
@@ -74,7 +74,7 @@ public sealed class OutsideTests
     public void Only_the_source_ranges_reach_a_load_balancer_address()
     {
         Assert.That(_box.Outside.Curl("http://198.18.0.15/", "--interface", "192.0.2.3").Status, Is.EqualTo(200));
-        Assert.That(_box.Outside.Curl("http://198.18.0.15/", "-m", "0.5").CurlExit, Is.EqualTo(28));
+        Assert.That(_box.Outside.Curl("http://198.18.0.15/", "-m", "1").CurlExit, Is.EqualTo(28));
         Assert.That(_box.Outside.Curl("http://192.0.2.1:30085/").Status, Is.EqualTo(200), "the ranges are not about the port of the node");
     }
 
@@ -95,7 +95,7 @@ public sealed class OutsideTests
     [TestCase("[2001:db8::1]:30084")]
     public void A_service_without_backends_refuses_a_connection(string at)
     {
-        var answer = _box.Outside.Curl($"http://{at}/", "-m", "20");
+        var answer = _box.Outside.Curl($"http://{at}/");
         Assert.That(answer.CurlExit, Is.EqualTo(7), answer.Errors);
     }
 
@@ -108,8 +108,7 @@ public sealed class OutsideTests
     public void Each_of_many_connections_at_once_has_its_own_way_through()
     {
         // More clients than a bad choice of source ports survives; all leave by one address of this node.
-        var load = _box.Outside.Run(["wrk", "-t1", "-c200", "-d2", "-H", "Connection: close", "http://192.0.2.1:30081/"]);
-        Load.MustBeClean(load.Output);
+        Load.Run(_box.Outside, "http://192.0.2.1:30081/", 2, connections: 200, each: true);
     }
 
     [Test]

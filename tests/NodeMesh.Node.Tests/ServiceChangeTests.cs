@@ -28,9 +28,9 @@ public sealed class ServiceChangeTests
         PodBox[] servers = [_other.AddServer("a"), _other.AddServer("b"), _other.AddServer("c")];
         Write(servers);
         Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Status == 200, "the service is served");
-        using var pod = _client.Netns.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://10.96.0.10/");
-        using var world = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://192.0.2.1:30080/");
-        using var kept = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "http://192.0.2.1:30080/");
+        using var pod = Load.Start(_client.Netns, "http://10.96.0.10/", 5, each: true);
+        using var world = Load.Start(_box.Outside, "http://192.0.2.1:30080/", 5, each: true);
+        using var kept = Load.Start(_box.Outside, "http://192.0.2.1:30080/", 5);
         for (var round = 0; !pod.HasExited || !world.HasExited || !kept.HasExited; round++)
         {
             Write(servers.Where((_, i) => i != round % 3));
@@ -38,10 +38,7 @@ public sealed class ServiceChangeTests
         }
 
         foreach (var load in new[] { pod, world, kept })
-        {
-            load.WaitForExit(TimeSpan.FromSeconds(1));
-            Load.MustBeClean(load.Output);
-        }
+            load.MustEndClean();
     }
 
     [Test]
@@ -52,19 +49,17 @@ public sealed class ServiceChangeTests
         var nginx = goes.StartNginx("goes");
         Write([stays, goes]);
         Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Body.StartsWith("goes", StringComparison.Ordinal), "both serve");
-        using var pod = _client.Netns.Start("wrk", "-t1", "-c4", "-d4", "-H", "Connection: close", "http://10.96.0.10/");
-        using var world = _box.Outside.Start("wrk", "-t1", "-c4", "-d4", "-H", "Connection: close", "http://192.0.2.1:30080/");
+        using var pod = Load.Start(_client.Netns, "http://10.96.0.10/", 4, each: true);
+        using var world = Load.Start(_box.Outside, "http://192.0.2.1:30080/", 4, each: true);
 
         Write([stays]);
         Eventually.True(() => !_agent.Cli("services").Output.Contains(goes.Address, StringComparison.Ordinal), "the backend left");
         // What is under way ends, as in a pod's grace period; nobody is sent there any more.
-        nginx.Terminate(TimeSpan.FromSeconds(1));
+        Eventually.True(() => goes.Netns.Run("sh", "-c", "! ss -Htan | grep -E '^(ESTAB|SYN-RECV)'").ExitCode == 0, "its connections end");
+        nginx.Terminate(TimeSpan.FromMinutes(1));
 
         foreach (var load in new[] { pod, world })
-        {
-            Assert.That(load.WaitForExit(TimeSpan.FromSeconds(8)), Is.True);
-            Load.MustBeClean(load.Output);
-        }
+            load.MustEndClean();
     }
 
     [Test]
@@ -72,9 +67,8 @@ public sealed class ServiceChangeTests
     {
         Write([_other.AddServer("a"), _other.AddServer("b")]);
         Eventually.True(() => _box.Outside.Curl("http://192.0.2.1:30080/").Status == 200, "the service is served");
-        using var kept = _box.Outside.Start("wrk", "-t1", "-c8", "-d5", "http://192.0.2.1:30080/");
-        using var connects = _box.Outside.Start("wrk", "-t1", "-c4", "-d5", "-H", "Connection: close", "http://192.0.2.1:30080/");
-        Eventually.True(() => _agent.Metric("nodemesh_datapath_packets_total{reason=\"translated\"") > 0 || kept.HasExited, "the load runs");
+        using var kept = Load.Start(_box.Outside, "http://192.0.2.1:30080/", 5, connections: 8);
+        using var connects = Load.Start(_box.Outside, "http://192.0.2.1:30080/", 5, each: true);
 
         _agent.Kill();
         Assert.That(_box.Outside.Curl("http://192.0.2.1:30080/").Status, Is.EqualTo(200), "new connections go on");
@@ -82,10 +76,7 @@ public sealed class ServiceChangeTests
         Assert.That(again.Metric("nodemesh_datapath_writes_total"), Is.Zero, again.Log);
 
         foreach (var load in new[] { kept, connects })
-        {
-            Assert.That(load.WaitForExit(TimeSpan.FromSeconds(8)), Is.True);
-            Load.MustBeClean(load.Output);
-        }
+            load.MustEndClean();
     }
 
     [TestCase("10.96.0.10")]
@@ -98,8 +89,8 @@ public sealed class ServiceChangeTests
         Write(servers);
         var from = at == "192.0.2.1" ? _box.Outside : _client.Netns;
         var port = at == "192.0.2.1" ? 30053 : 53;
-        Eventually.True(() => from.Ask($"UDP4:{at}:{port}").Output is not "", "the service is served");
-        using var socket = from.Start("sh", "-c", $"while echo q; do sleep 0.05; done | socat -T5 - UDP4:{at}:{port}");
+        Eventually.True(() => from.Ask($"UDP4:{at}:{port}", answer: 2).Output is not "", "the service is served");
+        using var socket = from.Start("sh", "-c", $"while echo q; do sleep 0.05; done | socat - UDP4:{at}:{port}");
         Eventually.True(() => socket.Output is not "", "the socket is answered");
         var first = socket.Output[..1];
 

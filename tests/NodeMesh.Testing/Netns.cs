@@ -79,11 +79,11 @@ public sealed class Netns
         return nginx.HasExited ? throw new InvalidOperationException($"nginx in {directory} ended:\n{nginx.Output}") : nginx;
     }
 
-    /// <summary>One request by curl.</summary>
+    /// <summary>One request by curl, which waits for its answer longer than a slow machine needs; a test that expects none says a shorter <c>-m</c>.</summary>
     /// <returns>Status 0 when there was no answer.</returns>
     public HttpAnswer Curl(string url, params string[] more)
     {
-        var result = Run(["curl", "-sS", "-m", "5", "-o", "-", "-w", "\n%{http_code} %{exitcode}", .. more, url]);
+        var result = Run(["curl", "-sS", "-m", "30", "-o", "-", "-w", "\n%{http_code} %{exitcode}", .. more, url]);
         var cut = result.Output.TrimEnd().LastIndexOf('\n');
         var last = result.Output.TrimEnd()[(cut + 1)..].Split(' ');
         return new HttpAnswer(

@@ -14,7 +14,7 @@ public sealed record CommandResult(int ExitCode, string Output, string Errors)
 /// <summary>Runs programs to their end.</summary>
 public static class Shell
 {
-    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(120);
 
     public static CommandResult Run(string program, IEnumerable<string> arguments, TimeSpan? timeout = null, string? input = null)
     {

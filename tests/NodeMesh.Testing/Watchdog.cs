@@ -10,18 +10,20 @@ internal sealed class Watchdog : IDisposable
     public Watchdog(string prefix, string[] cgroups, string bpffs, string workDir)
     {
         var procs = string.Join(' ', cgroups.Select(c => $"{c}/cgroup.procs"));
-        // Two rounds of kill, since a process may be starting another while we look.
+        // Again until none is left, since a process may be starting another while we look and one in the kernel ends when it leaves that.
         var script = $$"""
             trap '' INT TERM HUP
             cat > /dev/null
-            for round in 1 2 3; do
-              for pid in $(cat {{procs}} 2> /dev/null); do kill -KILL $pid 2> /dev/null; done
+            for round in $(seq 600); do
+              pids=$(cat {{procs}} 2> /dev/null)
+              [ "$pids" ] || break
+              kill -KILL $pids 2> /dev/null
               sleep 0.05
             done
             rm -rf {{bpffs}}
             for ns in $(ip netns list | cut -d' ' -f1 | grep '^{{prefix}}-'); do ip netns del $ns; done
             for cgroup in {{string.Join(' ', cgroups)}}; do
-              for try in 1 2 3 4 5 6 7 8 9 10; do rmdir $cgroup 2> /dev/null && break; [ -d $cgroup ] || break; sleep 0.1; done
+              for try in $(seq 100); do rmdir $cgroup 2> /dev/null && break; [ -d $cgroup ] || break; sleep 0.1; done
             done
             rm -rf {{workDir}}
             """;
@@ -32,7 +34,7 @@ internal sealed class Watchdog : IDisposable
     public void Dispose()
     {
         _shell.StandardInput.Close();
-        if (!_shell.WaitForExit(TimeSpan.FromSeconds(20)))
+        if (!_shell.WaitForExit(TimeSpan.FromSeconds(60)))
             throw new TimeoutException("the box's clean-up did not end");
         _shell.Dispose();
     }

@@ -90,7 +90,7 @@ public sealed class DatagramTests
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.connect(("10.96.0.1", 53))
         print(*s.getpeername(), flush=True)
-        s.settimeout(10)
+        s.settimeout(60)
         try:
             s.recv(1)
             print("received")
@@ -111,7 +111,7 @@ public sealed class DatagramTests
 
     private static Socket Connected()
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 5000 };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 60_000 };
         socket.Connect(IPAddress.Loopback, 9);
         return socket;
     }

@@ -373,11 +373,11 @@ public sealed class DatapathReconcilerTests
                     attached.Set();
             }, _ => { });
             host.Publish(plan, removals: true);
-            Assert.That(seenMissing.Wait(TimeSpan.FromSeconds(10)));
+            Assert.That(seenMissing.Wait(TimeSpan.FromSeconds(60)));
             Assert.That(attached.IsSet, Is.False);
 
             Box.Sh($"ip -n {_box.Host} link add vlate type veth peer name eth0 netns {_box.Tag}late");
-            Assert.That(attached.Wait(TimeSpan.FromSeconds(10)));
+            Assert.That(attached.Wait(TimeSpan.FromSeconds(60)));
         });
     }
 

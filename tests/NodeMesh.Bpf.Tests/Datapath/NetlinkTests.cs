@@ -89,7 +89,7 @@ public sealed class NetlinkTests
 
         Box.Sh($"ip -n {box.Host} link add d0 type veth peer name d1 && ip -n {box.Host} addr add 192.0.2.7/24 dev d0");
 
-        Assert.That(watch.Wait(TimeSpan.FromSeconds(5)));
+        Assert.That(watch.Wait(TimeSpan.FromSeconds(60)));
         var changes = watch.Drain();
         var ifindex = box.InHost(() =>
         {
@@ -108,12 +108,12 @@ public sealed class NetlinkTests
         Box.Sh($"ip -n {box.Host} link add d0 type veth peer name d1");
         Box.Sh($"for i in $(seq 600); do echo link set d0 mtu $((1000 + i)); done | ip -n {box.Host} -batch -");
 
-        Assert.That(watch.Wait(TimeSpan.FromSeconds(5)));
+        Assert.That(watch.Wait(TimeSpan.FromSeconds(60)));
         Assert.That(watch.Drain().Lost, "more notices than the socket holds");
         Assert.That(watch.Drain().Any, Is.False);
 
         Box.Sh($"ip -n {box.Host} link set d0 up");
-        Assert.That(watch.Wait(TimeSpan.FromSeconds(5)), "the next notice comes as before");
+        Assert.That(watch.Wait(TimeSpan.FromSeconds(60)), "the next notice comes as before");
         var changes = watch.Drain();
         Assert.That((changes.Links.Count > 0, changes.Lost), Is.EqualTo((true, false)));
     }

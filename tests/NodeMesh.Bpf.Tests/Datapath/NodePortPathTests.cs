@@ -96,7 +96,7 @@ public sealed class NodePortPathTests
     private static string Ask(string netns, string address, string kind, int size) => Box.Sh($"ip netns exec {netns} python3 -c '" + $"""
         import socket, errno
         s = socket.socket(socket.AF_INET6 if ":" in "{address}" else socket.AF_INET, socket.SOCK_{kind})
-        s.settimeout(4)
+        s.settimeout(60)
         try:
             s.connect(("{address}", 30080))
             peer = s.getpeername()[:2]
