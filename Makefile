@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 CONFIGURATION ?= Release
+CASES         ?= 1000000
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -68,6 +69,11 @@ test: setup build ## Set up, build, run every test (root)
 .PHONY: test-kernels
 test-kernels: setup build ## The BPF tests, and an agent, on Debian's own 6.1 kernel in an emulated machine (root)
 	@tests/kernels/run $(CONFIGURATION) '$(FILTER)'
+
+.PHONY: soak
+soak: setup build ## The kernel's judgement of a million random connections against the reference model (root); SEED= goes on from there
+	@NODEMESH_CASES=$(CASES) $(if $(SEED),NODEMESH_SEED=$(SEED)) $(DOTNET) test tests/NodeMesh.Bpf.Tests -c $(CONFIGURATION) --no-build --nologo \
+		--filter 'FullyQualifiedName~ReferenceModelTests' --logger 'console;verbosity=normal'
 
 .PHONY: demo
 demo: setup build ## The main job on real traffic, explained as it happens (root)

@@ -42,10 +42,11 @@ internal sealed class Packet
     internal static Packet Sctp(string from, ushort fromPort, string to, ushort toPort) =>
         new(from, to) { _proto = ProtoSctp, _body = Ports(28, fromPort, toPort) };
 
-    internal static Packet Icmp(string from, string to, byte type, ushort id = 0, byte hopLimit = 64)
+    internal static Packet Icmp(string from, string to, byte type, ushort id = 0, byte hopLimit = 64, byte code = 0)
     {
         var body = new byte[16];
         body[0] = type;
+        body[1] = code;
         BinaryPrimitives.WriteUInt16BigEndian(body.AsSpan(4), id);
         var packet = new Packet(from, to) { _body = body, _hopLimit = hopLimit };
         packet._proto = packet.V6 ? ProtoIcmp6 : ProtoIcmp;
