@@ -264,6 +264,7 @@ public sealed class DatapathReconcilerTests
 
     [TestCase("va", TestName = "An_interface_with_the_number_and_name_of_a_gone_one_is_another_pods")]
     [TestCase("vnew", TestName = "An_interface_with_the_number_of_a_gone_one_is_another_pods")]
+    [Category("Tcx")]
     public void An_interface_with_the_number_of_a_gone_one(string name)
     {
         _box.AddPod("a", "10.244.0.2");

@@ -73,6 +73,7 @@ public sealed class DisturbanceTests
     });
 
     [Test]
+    [Category("Tcx")]
     public void Another_agent_on_the_same_interfaces_is_named_and_not_fought() => OnConverged((reconciler, ifindex) =>
     {
         var otherBpffs = Directory.CreateDirectory($"{_box.Bpffs}/other").FullName;
@@ -129,6 +130,7 @@ public sealed class DisturbanceTests
     });
 
     [Test]
+    [Category("Tcx")]
     public void Pins_that_were_removed_are_made_again_and_a_restart_finds_all() => OnConverged((reconciler, ifindex) =>
     {
         var before = Pins();
