@@ -58,7 +58,7 @@ public static class KernelProbe
         {
             var tcx = HasTcx();
             features.Add(new("tcx", tcx, false, tcx ? "in use" : "clsact is used instead",
-                "connections cannot be handed to the proxy: no HTTP policy or routes; attachments are no links", "run Linux 6.6 or newer"));
+                "attachments are no links; the proxy's workers share a listener", "run Linux 6.6 or newer"));
             features.Add(Helper("socket lookup", SkcLookupTcp, "connections cannot be handed to the proxy: no HTTP policy or routes"));
             features.Add(Helper("socket assignment", SkAssign, "connections cannot be handed to the proxy: no HTTP policy or routes"));
             features.Add(Helper("coarse clock", CoarseClock, "connections cannot be tracked"));

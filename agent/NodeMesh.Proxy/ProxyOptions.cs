@@ -14,6 +14,9 @@ public sealed record ProxyOptions
     /// <summary>Transparent sockets and marks, as the hand-over needs them (CAP_NET_ADMIN). False only where nothing hands over: tests, a laptop.</summary>
     public bool Transparent { get; init; } = true;
 
+    /// <summary>The workers share one transparent listener of a family, since the kernel hands no packet over to a group of them (SO_REUSEPORT) before 6.6.</summary>
+    public bool SharedListener { get; init; }
+
     /// <summary>Where the two mark bits stand; nm_config.mark_shift.</summary>
     public int MarkShift { get; init; } = 8;
 

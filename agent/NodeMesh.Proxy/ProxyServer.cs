@@ -24,6 +24,7 @@ public sealed partial class ProxyServer : IDisposable
     private readonly Worker[] _workers;
     private readonly List<Thread> _threads = [];
     private readonly List<(Worker Worker, Listener Listener)> _meshListeners = [];
+    private readonly Dictionary<IpAddr, int> _shared = [];
     private readonly ListenerSet _gateways;
     private readonly Lock _publishing = new();
     private readonly ManualResetEventSlim _logStop = new();
@@ -190,7 +191,7 @@ public sealed partial class ProxyServer : IDisposable
 
     private void OpenMeshListener(Worker worker, IpAddr loopback)
     {
-        var fd = ListenSocket.Open(loopback.Net(Port), _options, _options.Transparent, out var call);
+        var fd = OpenOrShare(loopback, out var call);
         if (fd < 0)
         {
             const int NoFamily = 97;
@@ -204,6 +205,17 @@ public sealed partial class ProxyServer : IDisposable
         var listener = new Listener(worker, fd, local, null);
         worker.RegisterListener(fd, listener);
         _meshListeners.Add((worker, listener));
+    }
+
+    private int OpenOrShare(IpAddr loopback, out string call)
+    {
+        call = "dup";
+        if (_options.SharedListener && _shared.TryGetValue(loopback, out var first))
+            return Sock.Duplicate(first);
+        var fd = ListenSocket.Open(loopback.Net(Port), _options, _options.Transparent, out call);
+        if (fd >= 0)
+            _shared[loopback] = fd;
+        return fd;
     }
 
     private void DrainLog()

@@ -33,6 +33,7 @@ public sealed class HttpPolicyTests
         return (client, server);
     }
 
+    [Category("Kernels")]
     [TestCase("10.96.0.10")]
     [TestCase("[fd00:96::10]")]
     [TestCase("POD4")]

@@ -40,7 +40,7 @@ internal static class AgentHost
         foreach (var note in reconciler.StartNotes)
             log.LogInformation("Data path: {Note}", note);
         var proxyState = new ProxyState(ProxyPlan.Empty);
-        var proxyOptions = ProxyOptionsOf(options);
+        var proxyOptions = ProxyOptionsOf(options) with { SharedListener = !reconciler.UsesTcx };
         var accessLog = surfaceOptions.AccessLog == AccessLogMode.Off ? null : new AccessLogWriter(Console.OpenStandardOutput(), surfaceOptions.AccessLog == AccessLogMode.Json);
         using var proxy = new ProxyServer(proxyOptions, proxyState, lines.CreateLogger("proxy"), TimeProvider.System, new TlsContextStore(TlsOptions.Default, TimeProvider.System), accessLog);
         using var connections = reconciler.SweepConnections(e => log.LogError("Connection tracking: {Problem}", e.Message));

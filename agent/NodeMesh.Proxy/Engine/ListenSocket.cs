@@ -26,7 +26,8 @@ internal static class ListenSocket
     private static int Prepare(int fd, NetAddress address, ProxyOptions options, bool transparent, ref string call)
     {
         _ = Sock.SetReuseAddress(fd);
-        _ = Sock.SetReusePort(fd);
+        if (!transparent || !options.SharedListener)
+            _ = Sock.SetReusePort(fd);
         if (!address.IsIPv4)
             _ = Sock.SetIpv6Only(fd);
         if (transparent)

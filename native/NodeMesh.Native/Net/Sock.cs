@@ -137,6 +137,10 @@ public static unsafe class Sock
         return Close(fd);
     }
 
+    /// <summary>The same socket once more.</summary>
+    /// <returns>A descriptor, or -errno.</returns>
+    public static int Duplicate(int fd) => Native.Libc.Duplicate(fd) is >= 0 and var copy ? copy : -Marshal.GetLastPInvokeError();
+
     /// <summary>SO_ERROR: how a non-blocking connect ended.</summary>
     /// <returns>0 or the errno (positive).</returns>
     public static int TakeError(int fd)

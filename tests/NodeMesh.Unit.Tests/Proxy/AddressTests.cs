@@ -91,10 +91,11 @@ public class AddressTests
         Assert.That(port, Is.LessThan(61000));
     }
 
-    [Test]
-    public void Several_workers_serve_and_their_counts_are_summed()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Several_workers_serve_and_their_counts_are_summed(bool sharedListener)
     {
-        using var proxy = new ProxyFixture(ScriptedBackend.Always(Ok), tune: o => o with { Workers = 3 });
+        using var proxy = new ProxyFixture(ScriptedBackend.Always(Ok), tune: o => o with { Workers = 3, SharedListener = sharedListener });
         Parallel.For(0, 60, _ =>
         {
             using var client = new TcpClient();
