@@ -12,7 +12,9 @@ enum nm_nat_limit {
 	NM_NAT_REFRESH_NS = 1000000000, /* rows are renewed at most once a second */
 	NM_NAT_PORT_FIRST = 1024,	/* source ports of the node, below those that its sockets take by themselves */
 	NM_NAT_PORT_LAST = 32767,
-	NM_NAT_TRIES = 16, /* ports that are looked at before a connection is given up */
+	NM_NAT_PORTS = NM_NAT_PORT_LAST - NM_NAT_PORT_FIRST + 1,
+	NM_NAT_TRIES = 16,	 /* ports that are looked at before a connection is given up */
+	NM_NAT_TIME_WAIT_S = 60, /* a closed connection keeps its port as long as Linux does in TIME_WAIT */
 };
 
 /* What a hook works on. Too much for the stack beside what the gate keeps there. */
@@ -106,14 +108,27 @@ nm_inline long nm_nat_row_write(const struct nm_nat_key *key, const struct nm_na
 	return bpf_map_update_elem(&nm_nat_any, key, to, flags);
 }
 
+/*
+ * The row for the other way, by *other. A row may outlive its fellow, whose key then serves another connection: only
+ * one that leads back is it.
+ */
+nm_inline struct nm_nat_entry *nm_nat_fellow(struct nm_nat_key *other, const struct nm_nat_room *r)
+{
+	struct nm_nat_entry *row;
+
+	nm_nat_other_key(other, &r->key, &r->to);
+	row = nm_nat_row(other);
+	return row && row->dport_be == r->key.sport_be && nm_addr_equal(&row->daddr, &r->key.saddr) ? row : NULL;
+}
+
 /* Both rows of r->to. */
 nm_inline void nm_nat_forget(const struct nm_nat_room *r)
 {
 	struct nm_nat_key other;
 
-	nm_nat_other_key(&other, &r->key, &r->to);
+	if (nm_nat_fellow(&other, r))
+		nm_nat_row_delete(&other);
 	nm_nat_row_delete(&r->key);
-	nm_nat_row_delete(&other);
 }
 
 nm_inline nm_bool nm_nat_backend_is_there(const struct nm_nat_entry *to)
@@ -138,10 +153,21 @@ nm_inline nm_bool nm_nat_is_over(const struct nm_nat_room *r)
 	return nm_ct_is_closed(r->to.state) || !nm_nat_backend_is_there(&r->to);
 }
 
+/*
+ * Where the backend sees the node as its client, it has in TIME_WAIT what is over here, and would leave a SYN of
+ * somebody else from the same port unanswered.
+ */
+nm_inline __u64 nm_nat_lifetime_ns(const struct nm_nat_room *r, __u8 state)
+{
+	if ((r->to.flags & NM_NAT_SOURCE) && r->key.proto == IPPROTO_TCP && nm_ct_is_closed(state))
+		return NM_NAT_TIME_WAIT_S * 1000000000ULL;
+	return nm_ct_lifetime_ns(r->key.proto, state);
+}
+
 nm_inline void nm_nat_touch(const struct nm_nat_room *r, struct nm_nat_entry *row)
 {
 	__u8 state = r->to.state | nm_ct_flags_from(&r->p, (r->to.flags & NM_NAT_REPLY) != 0);
-	__u64 expires_ns = r->now_ns + nm_ct_lifetime_ns(r->key.proto, state);
+	__u64 expires_ns = r->now_ns + nm_nat_lifetime_ns(r, state);
 	struct nm_nat_key other_key;
 	struct nm_nat_entry *other;
 
@@ -149,8 +175,7 @@ nm_inline void nm_nat_touch(const struct nm_nat_room *r, struct nm_nat_entry *ro
 		return;
 	row->state = state;
 	row->expires_ns = expires_ns;
-	nm_nat_other_key(&other_key, &r->key, &r->to);
-	other = nm_nat_row(&other_key);
+	other = nm_nat_fellow(&other_key, r);
 	if (other) {
 		other->state = state;
 		other->expires_ns = expires_ns;
@@ -204,11 +229,22 @@ nm_inline nm_bool nm_nat_find(struct nm_nat_room *r)
 	return r->p.kind == NM_PACKET_ICMP_ERROR ? nm_nat_peek() : nm_nat_follow();
 }
 
+/* Whether `row`, of the answers that r->to would get, is held by a connection that r->to must not come after. */
+nm_inline nm_bool nm_nat_is_held(const struct nm_nat_room *r, const struct nm_nat_entry *row, nm_bool after_any)
+{
+	if (row->expires_ns <= r->now_ns)
+		return 0;
+	if (r->key.proto != IPPROTO_TCP || !nm_ct_is_closed(row->state))
+		return 1;
+	return !after_any && (row->dport_be != r->key.sport_be || !nm_addr_equal(&row->daddr, &r->key.saddr));
+}
+
 /*
  * Takes both rows for r->key and r->to, which is complete but for its time: 1. 0 when the answers' row is somebody
- * else's; another source port may help.
+ * else's; another source port may help. What is over stands in the way of other clients only, and not when
+ * `after_any`.
  */
-__attribute__((noinline)) int nm_nat_claim(void)
+__attribute__((noinline)) int nm_nat_claim(__u32 after_any)
 {
 	struct nm_nat_room *r = nm_nat_room_get();
 	const struct nm_nat_entry *row;
@@ -218,7 +254,7 @@ __attribute__((noinline)) int nm_nat_claim(void)
 		return 0;
 	nm_nat_other_key(&other, &r->key, &r->to);
 	row = nm_nat_row(&other);
-	if (row && row->expires_ns > r->now_ns)
+	if (row && nm_nat_is_held(r, row, after_any != 0))
 		return 0;
 
 	__builtin_memset(&r->back, 0, sizeof(r->back));

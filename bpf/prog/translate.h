@@ -26,8 +26,23 @@ __attribute__((noinline)) int nm_source_is_free(struct __sk_buff *skb, struct nm
 }
 
 /*
- * Takes the rows under a source port that no other connection with the backend has: the client's own, if it may be. The
- * client may reach one backend by two service addresses from one port, so that this is not only about NM_NAT_SOURCE.
+ * What a client's port becomes at the backend, if it may: the same one, or one that is as far from it as all the
+ * client's are. So two ports of a client are two there, and one of them is the same one whenever the client takes it
+ * again: the backend then tells a new connection from the one it has in TIME_WAIT, as it would without a node between.
+ */
+nm_inline __u32 nm_nat_port_of(const struct nm_nat_key *key)
+{
+	__u32 port = bpf_ntohs(key->sport_be);
+
+	if (port >= NM_NAT_PORT_FIRST && port <= NM_NAT_PORT_LAST)
+		return port;
+	return NM_NAT_PORT_FIRST + (port + (nm_hash_addr(0, &key->saddr) & 0xffff)) % NM_NAT_PORTS;
+}
+
+/*
+ * Takes the rows under a source port that no other connection with the backend has; for want of a better one, after
+ * another client's that is over. The client may reach one backend by two service addresses from one port, so that this
+ * is not only about NM_NAT_SOURCE.
  */
 nm_inline int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
 {
@@ -38,15 +53,14 @@ nm_inline int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
 		return 0;
 	source = (r->to.flags & NM_NAT_SOURCE) != 0;
 	for (int i = 0; i < NM_NAT_TRIES; i++) {
-		port = bpf_ntohs(r->key.sport_be);
 		if (i > 0)
-			port = NM_NAT_PORT_FIRST + bpf_get_prandom_u32() % (NM_NAT_PORT_LAST - NM_NAT_PORT_FIRST + 1);
-		else if (source && (port < NM_NAT_PORT_FIRST || port > NM_NAT_PORT_LAST))
-			continue;
+			port = NM_NAT_PORT_FIRST + bpf_get_prandom_u32() % NM_NAT_PORTS;
+		else
+			port = source ? nm_nat_port_of(&r->key) : bpf_ntohs(r->key.sport_be);
 		r->to.sport_be = bpf_htons(port);
 		if (source && !nm_source_is_free(skb, r))
 			continue;
-		if (nm_nat_claim())
+		if (nm_nat_claim(i >= NM_NAT_TRIES / 2))
 			return 1;
 	}
 	return 0;

@@ -343,7 +343,7 @@ int t_nat__both_rows_are_there_and_lead_back(void *ctx)
 	struct nm_nat_room *r = nm_translation();
 	struct nm_nat_key other;
 
-	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(r && nm_nat_claim(0));
 	nm_nat_other_key(&other, &r->key, &r->to);
 	r->key = other;
 	NM_CHECK(nm_nat_follow());
@@ -360,12 +360,12 @@ int t_nat__the_answers_row_belongs_to_one(void *ctx)
 {
 	struct nm_nat_room *r = nm_translation();
 
-	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(r && nm_nat_claim(0));
 	/* By another service address from the same port to the same backend. */
 	r->key.dport_be = bpf_htons(81);
-	NM_CHECK(!nm_nat_claim());
+	NM_CHECK(!nm_nat_claim(0));
 	r->to.sport_be = bpf_htons(4001);
-	NM_CHECK(nm_nat_claim());
+	NM_CHECK(nm_nat_claim(0));
 	return 0;
 }
 
@@ -375,7 +375,7 @@ int t_nat__a_SYN_after_the_end_begins_anew(void *ctx)
 	struct nm_nat_room *r = nm_translation();
 
 	r = nm_translation();
-	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(r && nm_nat_claim(0));
 	NM_CHECK(nm_nat_follow());
 	r->p.tcp_flags = NM_TCP_RST;
 	NM_CHECK(nm_nat_follow());
@@ -389,13 +389,69 @@ int t_nat__a_SYN_after_the_end_begins_anew(void *ctx)
 }
 
 SEC("syscall")
+int t_nat__the_port_of_what_is_over_waits_for_its_client(void *ctx)
+{
+	struct nm_nat_room *r = nm_translation();
+	struct nm_nat_key own;
+
+	NM_CHECK(r);
+	r->to.flags = NM_NAT_SOURCE;
+	NM_CHECK(nm_nat_claim(0) && nm_nat_follow());
+	r->p.tcp_flags = NM_TCP_RST;
+	NM_CHECK(nm_nat_follow() && nm_nat_peek());
+	NM_CHECK(r->to.expires_ns - NOW == NM_NAT_TIME_WAIT_S * SECOND);
+	own = r->key;
+
+	r->key.saddr.w[3]++;
+	r->to.state = 0;
+	NM_CHECK(!nm_nat_claim(0));
+	r->key = own;
+	r->key.dport_be = bpf_htons(81);
+	NM_CHECK(nm_nat_claim(0));
+
+	/* It lives now: nobody takes it, not even for want of another. */
+	r->key.saddr.w[3]++;
+	NM_CHECK(!nm_nat_claim(1));
+	return 0;
+}
+
+SEC("syscall")
+int t_nat__a_row_that_lost_its_fellow_leaves_the_next_ones_alone(void *ctx)
+{
+	struct nm_nat_room *r = nm_translation();
+	struct nm_nat_key first, second;
+
+	NM_CHECK(r);
+	r->to.flags = NM_NAT_SOURCE;
+	NM_CHECK(nm_nat_claim(0) && nm_nat_follow());
+	first = second = r->key;
+	r->p.tcp_flags = NM_TCP_RST;
+	NM_CHECK(nm_nat_follow());
+	second.saddr.w[3]++;
+	r->key = second;
+	r->to.state = 0;
+	NM_CHECK(nm_nat_claim(1));
+
+	r->key = first;
+	NM_CHECK(nm_nat_follow());
+	r->p.tcp_flags = NM_TCP_SYN;
+	NM_CHECK(!nm_nat_follow() && !nm_nat_peek());
+	r->key = second;
+	NM_CHECK(nm_nat_peek() && r->to.state == 0);
+	nm_nat_other_key(&first, &r->key, &r->to);
+	r->key = first;
+	NM_CHECK(nm_nat_peek() && r->to.state == 0);
+	return 0;
+}
+
+SEC("syscall")
 int t_nat__what_nobody_answered_leaves_a_backend_that_is_gone(void *ctx)
 {
 	struct nm_nat_room *r = nm_translation();
 	struct nm_backend_key gone = {.backend = 1};
 	struct nm_nat_key key, other;
 
-	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(r && nm_nat_claim(0));
 	key = r->key;
 	nm_nat_other_key(&other, &r->key, &r->to);
 	bpf_map_delete_elem(&nm_backend, &gone);
@@ -403,7 +459,7 @@ int t_nat__what_nobody_answered_leaves_a_backend_that_is_gone(void *ctx)
 
 	/* Answered: it stays, though the backend is gone. */
 	r = nm_translation();
-	NM_CHECK(r && nm_nat_claim());
+	NM_CHECK(r && nm_nat_claim(0));
 	r->key = other;
 	r->p.tcp_flags = NM_TCP_SYN | NM_TCP_ACK;
 	NM_CHECK(nm_nat_follow());
@@ -424,7 +480,7 @@ int t_nat__datagrams_leave_a_backend_that_is_gone(void *ctx)
 	NM_CHECK(r);
 	r->p.t.proto = r->key.proto = IPPROTO_UDP;
 	r->p.tcp_flags = 0;
-	NM_CHECK(nm_nat_claim() && nm_nat_follow());
+	NM_CHECK(nm_nat_claim(0) && nm_nat_follow());
 	bpf_map_delete_elem(&nm_backend, &gone);
 	NM_CHECK(!nm_nat_follow());
 	return 0;
