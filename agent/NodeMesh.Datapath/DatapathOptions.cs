@@ -73,6 +73,8 @@ public sealed record MapSizes
 
     public uint Affinities { get; init; } = 65536;
 
+    public uint NatBrief { get; init; } = 65536;
+
     public uint NatTcp { get; init; } = 65536;
 
     public uint NatAny { get; init; } = 32768;

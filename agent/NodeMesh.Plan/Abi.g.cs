@@ -271,11 +271,8 @@ public partial record struct NatEntry
     public byte Flags;
     public byte State;
     public byte OtherDirection;
-    private byte _pad0_0;
-    private byte _pad0_1;
-    private byte _pad0_2;
-    private byte _pad0_3;
-    private byte _pad0_4;
+    private byte _pad0;
+    public uint AnswerSeq;
 }
 
 /// <summary>struct nm_nat_frag_entry, 4 bytes.</summary>
@@ -526,6 +523,7 @@ public enum NatFlag : uint
     Pod = 4,
     Node = 8,
     Hairpin = 16,
+    Assured = 32,
 }
 
 /// <summary>enum nm_reason.</summary>
@@ -681,7 +679,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "27a82ea95bd95088";
+    public const string Value = "60c060e082cb6bdf";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -710,7 +708,7 @@ public static class AbiHash
         ["nm_identity_key"] = "58974a605828edeb",
         ["nm_member_entry"] = "650260f90b61a539",
         ["nm_member_key"] = "9c2f9a038245677d",
-        ["nm_nat_entry"] = "06a33baa7a4dc770",
+        ["nm_nat_entry"] = "2386998c615280cd",
         ["nm_nat_frag_entry"] = "9b7bbc24458b708d",
         ["nm_nat_key"] = "6dbd67c239331597",
         ["nm_pod_entry"] = "65d842d0b30313ea",

@@ -1,135 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Translations on the packet path: a row for each way of a connection, found by what stands on the wire. A connection
- * keeps its backend, whatever becomes of the service, except where nobody has answered on it yet.
+ * keeps its backend, whatever becomes of the service, except where nobody has answered on it yet. Its rows begin and
+ * end in nm_nat_brief, which forgets the least recently used; while it is assured they stand where nothing is forgotten
+ * before its time, so that a flood of packets from nowhere costs no such connection its own.
  */
 #pragma once
 
-#include "lib/fragment.h"
-#include "lib/service.h"
-
-enum nm_nat_limit {
-	NM_NAT_REFRESH_NS = 1000000000, /* rows are renewed at most once a second */
-	NM_NAT_PORT_FIRST = 1024,	/* source ports of the node, below those that its sockets take by themselves */
-	NM_NAT_PORT_LAST = 32767,
-	NM_NAT_PORTS = NM_NAT_PORT_LAST - NM_NAT_PORT_FIRST + 1,
-	NM_NAT_TRIES = 16,	 /* ports that are looked at before a connection is given up */
-	NM_NAT_TIME_WAIT_S = 60, /* a closed connection keeps its port as long as Linux does in TIME_WAIT */
-};
-
-/* What a hook works on. Too much for the stack beside what the gate keeps there. */
-struct nm_nat_room {
-	__u64 now_ns; /* nm_now_ns() */
-	struct nm_packet p;
-	struct nm_nat_key key;
-	struct nm_nat_entry to;
-	struct nm_nat_entry back; /* of the row that is claimed with r->to */
-	struct bpf_fib_lookup way;
-	__u32 reason;	 /* to drop the packet */
-	__u8 quote[128]; /* of the packet that an ICMP error is about */
-};
-
-/* One per CPU, since hooks do not interrupt one another. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct nm_nat_room);
-	__uint(max_entries, 1);
-} nm_nat_rooms SEC(".maps");
-
-nm_inline struct nm_nat_room *nm_nat_room_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&nm_nat_rooms, &zero);
-}
-
-/* For a packet that is not read yet. */
-nm_inline struct nm_nat_room *nm_nat_room_enter(void)
-{
-	struct nm_nat_room *r = nm_nat_room_get();
-
-	if (!r)
-		return NULL;
-	r->now_ns = nm_now_ns();
-	__builtin_memset(&r->p, 0, sizeof(r->p));
-	return r;
-}
-
-nm_inline nm_bool nm_nat_handles(__u8 proto)
-{
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
-}
-
-nm_inline void nm_nat_key_from(struct nm_nat_key *key, __u32 ifindex, __u8 direction, const struct nm_tuple *t)
-{
-	key->ifindex = ifindex;
-	key->saddr = t->saddr;
-	key->daddr = t->daddr;
-	key->sport_be = t->sport_be;
-	key->dport_be = t->dport_be;
-	key->proto = t->proto;
-	key->direction = direction;
-	key->pad0[0] = key->pad0[1] = 0;
-}
-
-/* The row that a packet the other way would be found by. */
-nm_inline void nm_nat_other_key(struct nm_nat_key *other, const struct nm_nat_key *key, const struct nm_nat_entry *to)
-{
-	other->ifindex = key->ifindex;
-	other->saddr = to->daddr;
-	other->daddr = to->saddr;
-	other->sport_be = to->dport_be;
-	other->dport_be = to->sport_be;
-	other->proto = key->proto;
-	other->direction = to->other_direction;
-	other->pad0[0] = other->pad0[1] = 0;
-}
-
-nm_inline struct nm_nat_entry *nm_nat_row(const struct nm_nat_key *key)
-{
-	if (key->proto == IPPROTO_TCP)
-		return bpf_map_lookup_elem(&nm_nat_tcp, key);
-	return bpf_map_lookup_elem(&nm_nat_any, key);
-}
-
-nm_inline void nm_nat_row_delete(const struct nm_nat_key *key)
-{
-	if (key->proto == IPPROTO_TCP)
-		bpf_map_delete_elem(&nm_nat_tcp, key);
-	else
-		bpf_map_delete_elem(&nm_nat_any, key);
-}
-
-nm_inline long nm_nat_row_write(const struct nm_nat_key *key, const struct nm_nat_entry *to, __u64 flags)
-{
-	if (key->proto == IPPROTO_TCP)
-		return bpf_map_update_elem(&nm_nat_tcp, key, to, flags);
-	return bpf_map_update_elem(&nm_nat_any, key, to, flags);
-}
-
-/*
- * The row for the other way, by *other. A row may outlive its fellow, whose key then serves another connection: only
- * one that leads back is it.
- */
-nm_inline struct nm_nat_entry *nm_nat_fellow(struct nm_nat_key *other, const struct nm_nat_room *r)
-{
-	struct nm_nat_entry *row;
-
-	nm_nat_other_key(other, &r->key, &r->to);
-	row = nm_nat_row(other);
-	return row && row->dport_be == r->key.sport_be && nm_addr_equal(&row->daddr, &r->key.saddr) ? row : NULL;
-}
-
-/* Both rows of r->to. */
-nm_inline void nm_nat_forget(const struct nm_nat_room *r)
-{
-	struct nm_nat_key other;
-
-	if (nm_nat_fellow(&other, r))
-		nm_nat_row_delete(&other);
-	nm_nat_row_delete(&r->key);
-}
+#include "lib/nat_table.h"
 
 nm_inline nm_bool nm_nat_backend_is_there(const struct nm_nat_entry *to)
 {
@@ -164,28 +42,79 @@ nm_inline __u64 nm_nat_lifetime_ns(const struct nm_nat_room *r, __u8 state)
 	return nm_ct_lifetime_ns(r->key.proto, state);
 }
 
+/*
+ * Whether the packet shows that the client gets what it is answered: its address is its own then, not made up. A
+ * datagram of its own after the answer must do where nothing is acknowledged.
+ */
+nm_inline nm_bool nm_nat_assures(const struct nm_nat_room *r)
+{
+	if ((r->to.flags & (NM_NAT_REPLY | NM_NAT_ASSURED)) || !(r->to.state & NM_CT_SEEN_REPLY))
+		return 0;
+	if (r->key.proto != IPPROTO_TCP)
+		return 1;
+	return (r->p.tcp_flags & (NM_TCP_ACK | NM_TCP_SYN | NM_TCP_RST)) == NM_TCP_ACK && r->to.answer_seq != 0 &&
+	       bpf_ntohl(r->p.ack_be) - r->to.answer_seq < NM_NAT_SEQ_WINDOW;
+}
+
+/* The rows go to where no flood reaches them. Where no place is left, they stay. */
+nm_inline void nm_nat_keep(const struct nm_nat_room *r, struct nm_nat_entry *row, const struct nm_nat_key *other_key,
+	struct nm_nat_entry *other)
+{
+	/* Another CPU may be between its two look-ups: the rows in nm_nat_brief are left to age. */
+	if (nm_nat_assured_write(&r->key, row))
+		return;
+	if (nm_nat_assured_write(other_key, other))
+		nm_nat_assured_delete(&r->key);
+}
+
+/* They go back, written before they are deleted: nobody finds neither. */
+nm_inline void nm_nat_release(const struct nm_nat_room *r, struct nm_nat_entry *row, const struct nm_nat_key *other_key,
+	struct nm_nat_entry *other)
+{
+	bpf_map_update_elem(&nm_nat_brief, &r->key, row, BPF_ANY);
+	nm_nat_assured_delete(&r->key);
+	if (!other)
+		return;
+	bpf_map_update_elem(&nm_nat_brief, other_key, other, BPF_ANY);
+	nm_nat_assured_delete(other_key);
+}
+
+nm_inline void nm_nat_renew(
+	const struct nm_nat_room *r, struct nm_nat_entry *row, __u8 flags, __u8 state, __u64 expires_ns)
+{
+	row->flags |= flags & NM_NAT_ASSURED;
+	row->state = state;
+	row->expires_ns = expires_ns;
+	if ((r->to.flags & NM_NAT_REPLY) && (r->p.tcp_flags & NM_TCP_SYN))
+		row->answer_seq = bpf_ntohl(r->p.seq_be) + 1;
+}
+
 nm_inline void nm_nat_touch(const struct nm_nat_room *r, struct nm_nat_entry *row)
 {
 	__u8 state = r->to.state | nm_ct_flags_from(&r->p, (r->to.flags & NM_NAT_REPLY) != 0);
+	__u8 flags = r->to.flags | (nm_nat_assures(r) ? NM_NAT_ASSURED : 0);
 	__u64 expires_ns = r->now_ns + nm_nat_lifetime_ns(r, state);
 	struct nm_nat_key other_key;
 	struct nm_nat_entry *other;
 
-	if (state == r->to.state && expires_ns - r->to.expires_ns < NM_NAT_REFRESH_NS)
+	if (state == r->to.state && flags == r->to.flags && expires_ns - r->to.expires_ns < NM_NAT_REFRESH_NS)
 		return;
-	row->state = state;
-	row->expires_ns = expires_ns;
+	nm_nat_renew(r, row, flags, state, expires_ns);
 	other = nm_nat_fellow(&other_key, r);
-	if (other) {
-		other->state = state;
-		other->expires_ns = expires_ns;
+	if (other)
+		nm_nat_renew(r, other, flags, state, expires_ns);
+	if (nm_ct_is_closed(state)) {
+		if (r->assured)
+			nm_nat_release(r, row, &other_key, other);
+	} else if (!r->assured && (flags & NM_NAT_ASSURED) && other) {
+		nm_nat_keep(r, row, &other_key, other);
 	}
 }
 
 /* The row of r->key while it holds; r->to is it then. */
 nm_inline struct nm_nat_entry *nm_nat_take(struct nm_nat_room *r)
 {
-	struct nm_nat_entry *row = nm_nat_row(&r->key);
+	struct nm_nat_entry *row = nm_nat_row(&r->key, r->now_ns, &r->assured);
 
 	if (!row || row->expires_ns <= r->now_ns)
 		return NULL;
@@ -241,19 +170,19 @@ nm_inline nm_bool nm_nat_is_held(const struct nm_nat_room *r, const struct nm_na
 
 /*
  * Takes both rows for r->key and r->to, which is complete but for its time: 1. 0 when the answers' row is somebody
- * else's; another source port may help. What is over stands in the way of other clients only, and not when
- * `after_any`.
+ * else's; another source port may help. What is over stands in the way of other clients only, and not when `after_any`.
  */
 __attribute__((noinline)) int nm_nat_claim(__u32 after_any)
 {
 	struct nm_nat_room *r = nm_nat_room_get();
 	const struct nm_nat_entry *row;
 	struct nm_nat_key other;
+	__u32 assured;
 
 	if (!r)
 		return 0;
 	nm_nat_other_key(&other, &r->key, &r->to);
-	row = nm_nat_row(&other);
+	row = nm_nat_row(&other, r->now_ns, &assured);
 	if (row && nm_nat_is_held(r, row, after_any != 0))
 		return 0;
 
@@ -268,16 +197,16 @@ __attribute__((noinline)) int nm_nat_claim(__u32 after_any)
 	r->back.state = r->to.state;
 	r->back.other_direction = r->key.direction;
 	/* Another CPU may have come first. */
-	if (nm_nat_row_write(&other, &r->back, row ? BPF_ANY : BPF_NOEXIST))
+	if (bpf_map_update_elem(&nm_nat_brief, &other, &r->back, row ? BPF_ANY : BPF_NOEXIST))
 		return 0;
-	row = nm_nat_row(&r->key);
+	row = nm_nat_row(&r->key, r->now_ns, &assured);
 	if (row && row->expires_ns > r->now_ns) {
-		nm_nat_row_delete(&other);
+		bpf_map_delete_elem(&nm_nat_brief, &other);
 		r->to = *row;
 		return 1;
 	}
-	if (nm_nat_row_write(&r->key, &r->to, BPF_ANY)) {
-		nm_nat_row_delete(&other);
+	if (bpf_map_update_elem(&nm_nat_brief, &r->key, &r->to, BPF_ANY)) {
+		bpf_map_delete_elem(&nm_nat_brief, &other);
 		return 0;
 	}
 	return 1;

@@ -28,6 +28,8 @@ struct nm_packet {
 	struct nm_tuple t;
 	struct nm_tuple inner; /* of an ICMP error: the packet it is about, in its own direction */
 	__u32 fragment_id;
+	__be32 seq_be; /* TCP */
+	__be32 ack_be;
 	__u8 kind;	     /* enum nm_packet_kind */
 	__u8 fragment;	     /* enum nm_packet_fragment */
 	__u8 fragment_proto; /* the protocol as every fragment of the datagram shows it */

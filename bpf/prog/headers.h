@@ -18,11 +18,6 @@ struct nm_ports_header {
 	__be16 dport_be;
 };
 
-struct nm_tcp_flags_header {
-	__u8 data_offset;
-	__u8 flags;
-};
-
 struct nm_tcp_header {
 	struct nm_ports_header ports;
 	__be32 seq_be;

@@ -157,15 +157,19 @@ nm_inline __u32 nm_parse_icmp6(struct nm_cursor *c, struct nm_packet *p, __u8 ho
 
 nm_inline __u32 nm_parse_l4(struct nm_cursor *c, struct nm_packet *p, __u8 hop_limit)
 {
-	struct nm_tcp_flags_header tcp;
+	struct nm_tcp_header tcp;
 
 	p->l4_at = c->at;
 	if (p->fragment == NM_FRAGMENT_LATER)
 		return NM_REASON_FORWARDED;
 	switch (p->t.proto) {
 	case IPPROTO_TCP:
-		if (nm_parse_ports(c, &p->t) || nm_read(c, c->at + 12, &tcp, sizeof(tcp)))
+		if (nm_read(c, c->at, &tcp, sizeof(tcp)))
 			return NM_REASON_TRUNCATED;
+		p->t.sport_be = tcp.ports.sport_be;
+		p->t.dport_be = tcp.ports.dport_be;
+		p->seq_be = tcp.seq_be;
+		p->ack_be = tcp.ack_be;
 		p->tcp_flags = tcp.flags;
 		return NM_REASON_FORWARDED;
 	case IPPROTO_UDP:

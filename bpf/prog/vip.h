@@ -79,12 +79,13 @@ __attribute__((noinline)) int nm_vip_is_translated(struct nm_packet *p)
 {
 	struct nm_nat_key key;
 	struct nm_tuple back;
+	__u32 assured;
 
 	if (!p || p->kind != NM_PACKET_FLOW || !nm_nat_handles(p->t.proto))
 		return 0;
 	nm_tuple_reverse(&back, &p->t);
 	nm_nat_key_from(&key, 0, NM_EGRESS, &back);
-	return nm_nat_row(&key) != NULL;
+	return nm_nat_row(&key, nm_now_ns(), &assured) != NULL;
 }
 
 /* Back into the pod, by its own interface, whatever link address the packet bears. */

@@ -37,12 +37,15 @@ internal static class BpfFiles
         return known;
     }
 
-    internal static BpfObject Load(string name)
+    /// <param name="rows">Other sizes of its maps.</param>
+    internal static BpfObject Load(string name, params (string Map, uint Rows)[] rows)
     {
         var path = Path.Combine(Repository, "out", "bpf", name + ".bpf.o");
         Assert.That(File.Exists(path), $"{path} is not built. Cure: make -C bpf");
         var loaded = BpfObject.Open(File.ReadAllBytes(path), name);
         Configure(loaded);
+        foreach (var (map, most) in rows)
+            loaded.SetMaxEntries(map, most);
         loaded.Load();
         return loaded;
     }

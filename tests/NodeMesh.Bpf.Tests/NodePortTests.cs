@@ -59,7 +59,7 @@ internal sealed class NodePortTests
             }
         }
 
-        Assert.That(_node.Tcp.ReadAll(), Has.Count.EqualTo(12));
+        Assert.That(_node.Brief.ReadAll(), Has.Count.EqualTo(12));
     }
 
     [Test]
@@ -164,7 +164,7 @@ internal sealed class NodePortTests
         _node.Backends(FrontendFlag.OnNode, ServiceGate.Far);
         foreach (var packet in (Packet[])[Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80), Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Node, 22), Packet.Icmp(ServiceGate.Client, ServiceGate.Node, 8, id: 5), Packet.Sctp(ServiceGate.Client, 1, ServiceGate.Vip, 80), Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80, Packet.Rst)])
             Assert.That(_node.Arrive(packet), Has.Property("Way").EqualTo(Way.Next).And.Property("Reason").EqualTo(Reason.Count));
-        Assert.That(_node.Tcp.ReadAll(), Is.Empty);
+        Assert.That(_node.Brief.ReadAll(), Is.Empty);
     }
 
     [TestCase(ServiceGate.Client, ServiceGate.Vip, ServiceGate.Pod, 40)]
@@ -210,7 +210,7 @@ internal sealed class NodePortTests
         Assert.That(_node.Arrive(Packet.Udp(client, 5000, vip, 80).AsFragment(0, more: true)).Text, Is.EqualTo($"{node}:5000 > {far}:8080"));
         var later = _node.Arrive(Packet.Udp(client, 1, vip, 2).AsFragment(48, more: false));
         Assert.That((later.Way, later.Text), Is.EqualTo((Way.Redirect, $"{node}:1 > {far}:2")), "its bytes are no ports, and stay");
-        Assert.That(_node.Any.ReadAll(), Has.Count.EqualTo(2));
+        Assert.That(_node.Brief.ReadAll(), Has.Count.EqualTo(2));
     }
 
     [Test]
@@ -280,7 +280,7 @@ internal sealed class NodePortTests
         var closing = Expiry();
         Assert.That((open - opening, closing - opening), Is.EqualTo((940.0, 0.0)).Within(10), "over: as long as in Linux's TIME_WAIT at the backend");
         Assert.That(_node.Arrive(Packet.Tcp(ServiceGate.Client, 5000, ServiceGate.Vip, 80)).Reason, Is.EqualTo(Reason.Translated), "a new one after it");
-        Assert.That(_node.Tcp.ReadAll().Values.Select(e => e.State), Has.All.Zero);
+        Assert.That(_node.Brief.ReadAll().Values.Select(e => e.State), Has.All.Zero);
     }
 
     [Test]
@@ -298,11 +298,11 @@ internal sealed class NodePortTests
         _node.Backends(FrontendFlag.Maglev, backends);
         string[] Chosen() => [.. Enumerable.Range(2000, 200).Select(p => Wire.Read(_node.Arrive(Packet.Tcp(ServiceGate.Client, (ushort)p, ServiceGate.Vip, 80)).Frame).To)];
         var first = Chosen();
-        foreach (var key in _node.Tcp.ReadAll().Keys)
-            _node.Tcp.Remove(key);
+        foreach (var key in _node.Brief.ReadAll().Keys)
+            _node.Brief.Remove(key);
         Assert.That(Chosen(), Is.EqualTo(first), "as any other node would");
         Assert.That(first.GroupBy(b => b).Select(g => g.Count()), Has.All.InRange(25, 80).And.Exactly(4).Items);
     }
 
-    private double Expiry() => _node.Tcp.ReadAll().Values.Select(e => e.ExpiresNs).Distinct().Single() / 1e9;
+    private double Expiry() => _node.Brief.ReadAll().Values.Select(e => e.ExpiresNs).Distinct().Single() / 1e9;
 }

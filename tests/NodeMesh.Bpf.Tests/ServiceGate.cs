@@ -31,9 +31,11 @@ internal sealed class ServiceGate : IDisposable
 
     private readonly Box _box = new();
     private readonly BpfObject _object;
+    private readonly bool _own;
     private readonly PerCpuMap<CounterKey, CounterEntry> _counters;
 
-    internal ServiceGate(string name = "node")
+    /// <param name="rows">Other sizes of its maps.</param>
+    internal ServiceGate(string name = "node", params (string Map, uint Rows)[] rows)
     {
         Box.Sh($"ip -n {_box.Host} link add out type veth peer name far0 && ip -n {_box.Host} link set out up && ip -n {_box.Host} link set far0 up");
         Box.Sh($"ip -n {_box.Host} addr add {Node}/24 dev out && ip -n {_box.Host} addr add {Node6}/64 dev out nodad");
@@ -43,8 +45,10 @@ internal sealed class ServiceGate : IDisposable
         Box.Sh($"ip netns exec {_box.Host} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
         OutIfindex = Ifindex("out");
         PodIfindex = Ifindex("pod");
-        _object = BpfFiles.Borrow(name);
+        _own = rows.Length > 0;
+        _object = _own ? BpfFiles.Load(name, rows) : BpfFiles.Borrow(name);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
+        Brief = _object.OpenMap<NatKey, NatEntry>("nm_nat_brief");
         Tcp = _object.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
         Any = _object.OpenMap<NatKey, NatEntry>("nm_nat_any");
         Set("nm_endpoint", new EndpointKey { Ifindex = PodIfindex }, new EndpointEntry { Identity = PodIdentity });
@@ -61,6 +65,8 @@ internal sealed class ServiceGate : IDisposable
     internal uint OutIfindex { get; }
 
     internal uint PodIfindex { get; }
+
+    internal BpfMap<NatKey, NatEntry> Brief { get; }
 
     internal BpfMap<NatKey, NatEntry> Tcp { get; }
 
@@ -133,6 +139,19 @@ internal sealed class ServiceGate : IDisposable
 
     internal Passage Arrive(byte[] frame) => Run("nm_node_ingress", frame, OutIfindex, 0);
 
+    /// <summary>Very many packets arrive; what became of them is not looked at.</summary>
+    internal void Flood(IEnumerable<Packet> packets)
+    {
+        var context = new byte[192]; // struct __sk_buff
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(40), OutIfindex);
+        var program = _object.Program("nm_node_ingress");
+        _box.InHost(() =>
+        {
+            foreach (var packet in packets)
+                program.TestRun(packet.Bytes(), context);
+        });
+    }
+
     /// <summary>The node itself sends by the device.</summary>
     internal Passage Leave(Packet packet, uint ingressIfindex = 0) => Run("nm_node_egress", packet.Sealed().Bytes(), OutIfindex, ingressIfindex);
 
@@ -170,9 +189,12 @@ internal sealed class ServiceGate : IDisposable
 
     public void Dispose()
     {
+        Brief.Dispose();
         Tcp.Dispose();
         Any.Dispose();
         _counters.Dispose();
+        if (_own)
+            _object.Dispose();
         _box.Dispose();
     }
 

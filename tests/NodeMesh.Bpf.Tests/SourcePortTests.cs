@@ -28,8 +28,8 @@ internal sealed class SourcePortTests
         ushort[] Seen() => [.. Enumerable.Range(60000, 400).Select(p => Open(ServiceGate.Client, (ushort)p))];
         var seen = Seen();
         Assert.That(seen, Is.Unique.And.All.InRange(First, Last));
-        foreach (var row in _node.Tcp.ReadAll().Keys)
-            _node.Tcp.Remove(row);
+        foreach (var row in _node.Brief.ReadAll().Keys)
+            _node.Brief.Remove(row);
         Assert.That(Seen(), Is.EqualTo(seen));
     }
 
@@ -93,7 +93,7 @@ internal sealed class SourcePortTests
             Flags = (byte)(NatFlag.Source | NatFlag.Reply),
             State = (byte)state,
         };
-        _node.Tcp.SetMany([.. ports.Select(p => new NatKey { Saddr = Gate.AddrOf(ServiceGate.Far), SportBe = Be16.FromHost(8080), Daddr = Gate.AddrOf(ServiceGate.Node), DportBe = p, Proto = Packet.ProtoTcp })],
+        _node.Brief.SetMany([.. ports.Select(p => new NatKey { Saddr = Gate.AddrOf(ServiceGate.Far), SportBe = Be16.FromHost(8080), Daddr = Gate.AddrOf(ServiceGate.Node), DportBe = p, Proto = Packet.ProtoTcp })],
             [.. ports.Select(_ => entry)], out var errno);
         Assert.That(errno, Is.Zero);
     }

@@ -60,5 +60,35 @@ public sealed class ConntrackTests
             """).MustSucceed("the flood").ExitCode == 0;
     }
 
+    [Test]
+    public void A_flood_from_outside_costs_no_client_its_connection()
+    {
+        var far = new OtherNode(_box).AddServer("far");
+        var near = _box.AddServer("near");
+        _box.WriteConfig("far.yaml", Manifests.Service("far", "app: far", "10.96.0.10", "http:80:80:TCP::30080", more: "type: NodePort"));
+        _box.WriteConfig("near.yaml", Manifests.Service("near", "app: near", "10.96.0.11", "http:80:80:TCP::30081", more: "type: NodePort"));
+        _box.WriteConfig("silent.yaml", Manifests.Service("silent", "", "10.96.0.12", "http:80:80:TCP::30082", more: "type: NodePort"));
+        _box.WriteConfig("silent-endpoints.yaml", Manifests.Endpoints("silent", "http:80", ["addresses: [ 203.0.113.99 ]"]));
+        _agent = _box.StartAgent("--map-size", "nat-brief=1024").MustBeReady();
+        var go = System.IO.Path.Combine(_box.WorkDir, "go");
+        ChildProcess Hold(int port) => _box.Outside.Start("/bin/sh", "-c", $"""
+            (printf 'GET / HTTP/1.1\r\nHost: x\r\n'; while [ ! -e {go} ]; do sleep 0.1; done; printf 'Connection: close\r\n\r\n') | socat -t 20 - TCP:{NodeBox.NodeAddress}:{port}
+            """);
+        using var toFar = Hold(30080);
+        using var toNear = Hold(30081);
+        Eventually.True(() => List("--state", "established").Contains(":30080", StringComparison.Ordinal) && List("--state", "established").Contains(":30081", StringComparison.Ordinal), "both are open");
+        // Each has two rows: far more than there is room for, and nobody answers them.
+        _box.Outside.Script($"""
+            curl -s -Z --parallel-max 300 --parallel-immediate -m 1 "http://{NodeBox.NodeAddress}:30082/[1-3000]" > /dev/null 2>&1 || true
+            """, TimeSpan.FromSeconds(120)).MustSucceed("the flood");
+        Assert.That(List("--port", "30082").Split('\n').Length, Is.InRange(200, 600), "all the room there is");
+        File.WriteAllText(go, "");
+        foreach (var held in new[] { toFar, toNear })
+        {
+            Assert.That(held.WaitForExit(TimeSpan.FromSeconds(30)));
+            Assert.That(held.Output, Does.Contain("200 OK"));
+        }
+    }
+
     private string List(params string[] more) => _agent!.Cli(["conntrack", "list", .. more]).Output;
 }

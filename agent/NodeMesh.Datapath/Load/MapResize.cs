@@ -87,7 +87,7 @@ internal sealed class MapResize : IDisposable
                 case MapCatalog.Affinity:
                     Copy<AffinityKey, AffinityEntry>(spec, old);
                     break;
-                case MapCatalog.NatTcp or MapCatalog.NatAny:
+                case MapCatalog.NatBrief or MapCatalog.NatTcp or MapCatalog.NatAny:
                     Copy<NatKey, NatEntry>(spec, old);
                     break;
                 case "nm_reverse":

@@ -31,9 +31,13 @@ public static class MapCatalog
     public const string Fragment = "nm_fragment";
     public const string Reverse = "nm_reverse";
     public const string Affinity = "nm_affinity";
+    public const string NatBrief = "nm_nat_brief";
     public const string NatTcp = "nm_nat_tcp";
     public const string NatAny = "nm_nat_any";
     public const string NatFragment = "nm_nat_frag";
+
+    /// <summary>In the order in which the programs look.</summary>
+    public static readonly string[] Translations = [NatTcp, NatAny, NatBrief];
 
     public static readonly MapSpec[] All =
     [
@@ -57,8 +61,9 @@ public static class MapCatalog
         new(RuleHit, "rule-hits", "policy rules that decided, by what became of the connection", s => s.RuleHits, (s, n) => s with { RuleHits = n }, 72, true),
         new(Reverse, "translations", "UDP sockets that talk to a service", s => s.Translations, (s, n) => s with { Translations = n }, 104, true),
         new(Affinity, "affinities", "clients of services that keep a client's backend", s => s.Affinities, (s, n) => s with { Affinities = n }, 88, true),
-        new(NatTcp, "nat-tcp", "TCP connections to services that were translated by packet, two rows each", s => s.NatTcp, (s, n) => s with { NatTcp = n }, 152, true),
-        new(NatAny, "nat-any", "UDP flows to services that were translated by packet, two rows each", s => s.NatAny, (s, n) => s with { NatAny = n }, 152, true),
+        new(NatBrief, "nat-brief", "connections to services, translated by packet, that open or are over, two rows each", s => s.NatBrief, (s, n) => s with { NatBrief = n }, 152, true),
+        new(NatTcp, "nat-tcp", "established TCP connections to services that are translated by packet, two rows each", s => s.NatTcp, (s, n) => s with { NatTcp = n }, 152, true),
+        new(NatAny, "nat-any", "UDP flows both ways to services that are translated by packet, two rows each", s => s.NatAny, (s, n) => s with { NatAny = n }, 152, true),
         new(NatFragment, "nat-fragments", "fragmented packets under way to services", s => s.NatFragments, (s, n) => s with { NatFragments = n }, 96, true),
     ];
 

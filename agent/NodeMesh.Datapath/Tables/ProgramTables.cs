@@ -17,6 +17,7 @@ public sealed class ProgramTables : IDisposable
     private readonly BpfMap<FragmentKey, FragmentEntry> _fragments;
     private readonly BpfMap<ReverseKey, ReverseEntry> _translations;
     private readonly BpfMap<AffinityKey, AffinityEntry> _affinities;
+    private readonly BpfMap<NatKey, NatEntry> _natBrief;
     private readonly BpfMap<NatKey, NatEntry> _natTcp;
     private readonly BpfMap<NatKey, NatEntry> _natAny;
     private readonly BpfMap<FragmentKey, NatFragEntry> _natFragments;
@@ -33,6 +34,7 @@ public sealed class ProgramTables : IDisposable
         _fragments = objects.OpenMap<FragmentKey, FragmentEntry>(MapCatalog.Fragment);
         _translations = objects.OpenMap<ReverseKey, ReverseEntry>(MapCatalog.Reverse);
         _affinities = objects.OpenMap<AffinityKey, AffinityEntry>(MapCatalog.Affinity);
+        _natBrief = objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatBrief);
         _natTcp = objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp);
         _natAny = objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny);
         _natFragments = objects.OpenMap<FragmentKey, NatFragEntry>(MapCatalog.NatFragment);
@@ -46,7 +48,7 @@ public sealed class ProgramTables : IDisposable
         {
             if (_fill.Count == 0 || _time.GetElapsedTime(_counted) >= MaxAge)
             {
-                _fill = [Of(_tcp), Of(_other), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natTcp), Of(_natAny), Of(_natFragments)];
+                _fill = [Of(_tcp), Of(_other), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natBrief), Of(_natTcp), Of(_natAny), Of(_natFragments)];
                 _counted = _time.GetTimestamp();
             }
 
@@ -61,6 +63,7 @@ public sealed class ProgramTables : IDisposable
         _fragments.Dispose();
         _translations.Dispose();
         _affinities.Dispose();
+        _natBrief.Dispose();
         _natTcp.Dispose();
         _natAny.Dispose();
         _natFragments.Dispose();

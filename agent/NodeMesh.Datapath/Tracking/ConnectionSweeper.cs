@@ -13,8 +13,8 @@ namespace NodeMesh.Datapath.Tracking;
 public sealed record ConnectionLoad(string Table, long Live, long PressureAt, long Share);
 
 /// <summary>
-/// Clears out connections whose time is over, counts the rest and says what each pod may have (bpf/lib/share.h). On a thread of its own, so that a full
-/// table never keeps a plan waiting.
+/// Clears out connections and translations whose time is over, counts the connections left and says what each pod may have (bpf/lib/share.h). On a thread
+/// of its own, so that a full table never keeps a plan waiting.
 /// </summary>
 public sealed class ConnectionSweeper : IDisposable
 {
@@ -41,7 +41,7 @@ public sealed class ConnectionSweeper : IDisposable
     {
         // In the order of enum nm_share_table.
         _tables = [objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp), objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny)];
-        _translations = [objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp), objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny)];
+        _translations = [.. MapCatalog.Translations.Select(objects.OpenMap<NatKey, NatEntry>)];
         _endpoints = objects.OpenMap<EndpointKey, EndpointEntry>(MapCatalog.Endpoint);
         _use = objects.OpenMap<ShareKey, ShareUseEntry>(MapCatalog.ShareUse);
         _shares = objects.OpenMap<ShareKey, ShareEntry>(MapCatalog.Share);
@@ -116,35 +116,47 @@ public sealed class ConnectionSweeper : IDisposable
     /// <summary>Live connections by owner; removes those whose time is over, and those of pods that are gone: nobody who gets their address or interface inherits them.</summary>
     private Dictionary<uint, ulong> Count(BpfMap<CtKey, CtEntry> table, HashSet<uint> owners)
     {
-        var now = ConnectionTables.Now;
         var live = new Dictionary<uint, ulong>();
-        var over = new List<CtKey>();
         var orphans = new List<(CtKey Key, uint Pod)>();
-        table.ReadAll((keys, entries) =>
+        Clear(table, static entry => entry.ExpiresNs, (key, entry) =>
         {
-            for (var i = 0; i < keys.Length; i++)
-            {
-                if (entries[i].ExpiresNs <= now)
-                    over.Add(keys[i]);
-                else if (PodOf(keys[i], entries[i], owners) is var pod && pod != 0)
-                    orphans.Add((keys[i], pod));
-                else if (ConnectionTables.StateOf(entries[i].Flags) != ConnectionState.Closed)
-                    CollectionsMarshal.GetValueRefOrAddDefault(live, ConnectionTables.OwnerOf(keys[i], entries[i]), out _)++;
-            }
+            if (PodOf(key, entry, owners) is var pod && pod != 0)
+                orphans.Add((key, pod));
+            else if (ConnectionTables.StateOf(entry.Flags) != ConnectionState.Closed)
+                CollectionsMarshal.GetValueRefOrAddDefault(live, ConnectionTables.OwnerOf(key, entry), out _)++;
         });
-
-        foreach (var key in over)
-        {
-            // A new connection may have taken the row since: it is put back, unless it was made once more already.
-            if (table.TryTake(key, out var taken) && taken.ExpiresNs > now)
-                table.TryAdd(key, taken);
-        }
 
         // A pod that came meanwhile has a row by now: its endpoint is written before its first packet is let through.
         var pods = orphans.Count == 0 ? [] : Pods();
         foreach (var (key, pod) in orphans.Where(o => !pods.Contains(o.Pod)))
             table.Remove(key);
         return live;
+    }
+
+    /// <summary>Removes the rows whose time is over, and shows those that stay.</summary>
+    private static void Clear<TKey, TEntry>(BpfMap<TKey, TEntry> table, Func<TEntry, ulong> expiresNs, Action<TKey, TEntry> stays)
+        where TKey : unmanaged
+        where TEntry : unmanaged
+    {
+        var now = ConnectionTables.Now;
+        var over = new List<TKey>();
+        table.ReadAll((keys, entries) =>
+        {
+            for (var i = 0; i < keys.Length; i++)
+            {
+                if (expiresNs(entries[i]) <= now)
+                    over.Add(keys[i]);
+                else
+                    stays(keys[i], entries[i]);
+            }
+        });
+
+        foreach (var key in over)
+        {
+            // A new connection may have taken the row since: it is put back, unless it was made once more already.
+            if (table.TryTake(key, out var taken) && expiresNs(taken) > now)
+                table.TryAdd(key, taken);
+        }
     }
 
     /// <summary>The pod at either end that is gone; 0: none is.</summary>
@@ -156,21 +168,18 @@ public sealed class ConnectionSweeper : IDisposable
         return entry.Answerer != 0 && !pods.Contains(entry.Answerer) ? entry.Answerer : 0;
     }
 
-    /// <summary>The same with translations, when pods went away since the last time.</summary>
+    /// <summary>The same with translations; where the least recently used are forgotten anyway, only when pods went away since the last time.</summary>
     private void SweepTranslations(HashSet<uint> owners)
     {
         var gone = _owners.Except(owners).Any();
         _owners = owners;
-        if (!gone)
-            return;
-        foreach (var table in _translations)
+        foreach (var table in _translations.Where(t => gone || t.Name != MapCatalog.NatBrief))
         {
             var orphans = new List<NatKey>();
-            table.ReadAll((keys, _) =>
+            Clear(table, static entry => entry.ExpiresNs, (key, _) =>
             {
-                foreach (var key in keys)
-                    if (key.Ifindex != 0 && !owners.Contains(key.Ifindex))
-                        orphans.Add(key);
+                if (key.Ifindex != 0 && !owners.Contains(key.Ifindex))
+                    orphans.Add(key);
             });
             var pods = orphans.Count == 0 ? [] : Pods();
             foreach (var key in orphans.Where(k => !pods.Contains(k.Ifindex)))

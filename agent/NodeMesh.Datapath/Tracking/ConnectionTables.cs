@@ -16,7 +16,8 @@ public sealed class ConnectionTables : IDisposable
     internal ConnectionTables(LoadedObjects objects)
     {
         _tables = [objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp), objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny)];
-        _translations = [objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatTcp), objects.OpenMap<NatKey, NatEntry>(MapCatalog.NatAny)];
+        // As the programs look: what the last one has beside another is older.
+        _translations = [.. MapCatalog.Translations.Select(objects.OpenMap<NatKey, NatEntry>)];
     }
 
     /// <summary>The clock of <see cref="CtEntry.ExpiresNs"/>: CLOCK_MONOTONIC, nanoseconds.</summary>
@@ -55,7 +56,7 @@ public sealed class ConnectionTables : IDisposable
     /// nobody knows its backend any more. How many were forgotten.
     /// </summary>
     /// <exception cref="BpfException">The kernel refused.</exception>
-    public int Flush(ConnectionFilter filter) => Matching(filter).Count(row => row.Table.Remove(row.Key)) + Translated(filter).Count(row => row.Table.Remove(row.Key));
+    public int Flush(ConnectionFilter filter) => Matching(filter).Count(row => row.Table.Remove(row.Key)) + Translated(filter).Count(row => Forget(row.Key, row.Entry));
 
     public void Dispose()
     {
@@ -86,13 +87,39 @@ public sealed class ConnectionTables : IDisposable
                     yield return (table, key, connection);
     }
 
-    private IEnumerable<(BpfMap<NatKey, NatEntry> Table, NatKey Key, TrackedConnection Connection)> Translated(ConnectionFilter filter)
+    /// <summary>Both rows, wherever they are.</summary>
+    private bool Forget(in NatKey key, in NatEntry to)
+    {
+        var other = new NatKey
+        {
+            Ifindex = key.Ifindex,
+            Saddr = to.Daddr,
+            SportBe = to.DportBe,
+            Daddr = to.Saddr,
+            DportBe = to.SportBe,
+            Proto = key.Proto,
+            Direction = to.OtherDirection,
+        };
+        var known = false;
+        foreach (var table in _translations)
+        {
+            known |= table.Remove(key);
+            table.Remove(other);
+        }
+
+        return known;
+    }
+
+    private List<(NatKey Key, NatEntry Entry, TrackedConnection Connection)> Translated(ConnectionFilter filter)
     {
         var now = Now;
+        var seen = new HashSet<NatKey>();
+        var found = new List<(NatKey, NatEntry, TrackedConnection)>();
         foreach (var table in _translations)
             foreach (var (key, entry) in table.ReadAll())
-                if (entry.ExpiresNs > now && (entry.Flags & (byte)NatFlag.Reply) == 0 && Describe(key, entry, now) is var connection && filter.Matches(connection, 0))
-                    yield return (table, key, connection);
+                if (entry.ExpiresNs > now && (entry.Flags & (byte)NatFlag.Reply) == 0 && seen.Add(key) && Describe(key, entry, now) is var connection && filter.Matches(connection, 0))
+                    found.Add((key, entry, connection));
+        return found;
     }
 
     private static TrackedConnection Describe(in NatKey key, in NatEntry entry, ulong now) => new(

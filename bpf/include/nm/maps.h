@@ -86,11 +86,14 @@ NM_MAP(nm_reverse, BPF_MAP_TYPE_LRU_HASH, nm_reverse_key, nm_reverse_entry, 6553
 /* The backend that a client of a service with affinity had last. */
 NM_MAP(nm_affinity, BPF_MAP_TYPE_LRU_HASH, nm_affinity_key, nm_affinity_entry, 65536, 0);
 
-/* Translations of TCP on the packet path: those apart that have an end, so that none of the others pushes them out. */
-NM_MAP(nm_nat_tcp, BPF_MAP_TYPE_LRU_HASH, nm_nat_key, nm_nat_entry, 65536, 0);
+/* Translations on the packet path that are not assured (NM_NAT_ASSURED), or are over. A flood pushes out only these. */
+NM_MAP(nm_nat_brief, BPF_MAP_TYPE_LRU_HASH, nm_nat_key, nm_nat_entry, 65536, 0);
 
-/* Translations of UDP on the packet path. */
-NM_MAP(nm_nat_any, BPF_MAP_TYPE_LRU_HASH, nm_nat_key, nm_nat_entry, 32768, 0);
+/* Assured ones, of TCP. Nothing is pushed out: when it is full, the next ones stay in nm_nat_brief. */
+NM_MAP(nm_nat_tcp, BPF_MAP_TYPE_HASH, nm_nat_key, nm_nat_entry, 65536, 0);
+
+/* Assured ones, of UDP. */
+NM_MAP(nm_nat_any, BPF_MAP_TYPE_HASH, nm_nat_key, nm_nat_entry, 32768, 0);
 
 /* The ports of translated datagrams whose fragments are under way. */
 NM_MAP(nm_nat_frag, BPF_MAP_TYPE_LRU_HASH, nm_fragment_key, nm_nat_frag_entry, 8192, 0);

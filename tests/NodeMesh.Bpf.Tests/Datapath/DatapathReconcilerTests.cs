@@ -95,7 +95,7 @@ public sealed class DatapathReconcilerTests
             }
 
             var fill = reconciler.ProgramTables.Fill().ToDictionary(f => f.Map);
-            Assert.That(fill.Keys, Is.EquivalentTo(new[] { "nm_ct_tcp", "nm_ct_any", "nm_fragment", "nm_counter", "nm_reverse", "nm_affinity", "nm_nat_tcp", "nm_nat_any", "nm_nat_frag" }));
+            Assert.That(fill.Keys, Is.EquivalentTo(new[] { "nm_ct_tcp", "nm_ct_any", "nm_fragment", "nm_counter", "nm_reverse", "nm_affinity", "nm_nat_brief", "nm_nat_tcp", "nm_nat_any", "nm_nat_frag" }));
             Assert.That((fill["nm_reverse"].Rows, fill["nm_reverse"].MaxRows, fill["nm_ct_tcp"].Rows), Is.EqualTo((5000, 65536u, 0)));
         });
     }

@@ -117,6 +117,7 @@ internal sealed class TrackingTests
         Track(7, 1);
         Track(8, 1);
         using var translations = _objects.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
+        using var brief = _objects.OpenMap<NatKey, NatEntry>("nm_nat_brief");
         var way = new NatKey { Saddr = Addr.From(IpAddr.Parse("192.0.2.9")), SportBe = Be16.FromHost(4000), Daddr = Addr.From(IpAddr.Parse("192.0.2.1")), DportBe = Be16.FromHost(30080), Proto = 6 };
         var to = new NatEntry
         {
@@ -127,11 +128,26 @@ internal sealed class TrackingTests
             DportBe = Be16.FromHost(80),
         };
         translations.Set(way, to);
-        translations.Set(way with { Proto = 6, SportBe = Be16.FromHost(80) }, to with { Flags = (byte)NatFlag.Reply });
+        var back = new NatKey { Saddr = to.Daddr, SportBe = to.DportBe, Daddr = to.Saddr, DportBe = to.SportBe, Proto = 6 };
+        translations.Set(back, new NatEntry { ExpiresNs = to.ExpiresNs, Saddr = way.Daddr, SportBe = way.DportBe, Daddr = way.Saddr, DportBe = way.SportBe, Flags = (byte)NatFlag.Reply });
+        brief.Set(way, to with { DportBe = Be16.FromHost(81) });
         using var tables = new ConnectionTables(_objects);
         var found = tables.List(new ConnectionFilter(Port: 30080), 100).Single();
         Assert.That(found.Translation, Is.EqualTo(new Translation(IpAddr.Parse("10.0.0.1"), 1, IpAddr.Parse("10.0.0.2"), 80)));
         Assert.That(tables.ByDestination()[(IpAddr.Parse("10.0.0.2"), 80, 6)], Is.EqualTo(1));
         Assert.That(tables.Flush(new ConnectionFilter(Port: 30080)), Is.EqualTo(1));
+        Assert.That((translations.Count(), brief.Count()), Is.EqualTo((0, 0)), "wherever it was, both ways");
+    }
+
+    [Test]
+    public void Translations_whose_time_is_over_make_room()
+    {
+        using var translations = _objects.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
+        var (over, lives) = (new NatKey { SportBe = Be16.FromHost(1), Proto = 6 }, new NatKey { SportBe = Be16.FromHost(2), Proto = 6 });
+        translations.Set(over, new NatEntry { ExpiresNs = ConnectionTables.Now - 1 });
+        translations.Set(lives, new NatEntry { ExpiresNs = ConnectionTables.Now + 60_000_000_000 });
+        using var sweeper = new ConnectionSweeper(_objects, e => Assert.Fail(e.Message), start: false);
+        sweeper.Sweep();
+        Assert.That(translations.ReadAll().Keys, Is.EqualTo(new[] { lives }));
     }
 }

@@ -4,8 +4,8 @@
 #include "types.h"
 
 /*
- * nm_nat_tcp, nm_nat_any: a packet's addresses and ports as they stand on the wire, and where it is seen. A translation
- * is two rows, one for each way, made and refreshed together.
+ * nm_nat_brief, nm_nat_tcp, nm_nat_any: a packet's addresses and ports as they stand on the wire, and where it is seen.
+ * A translation is two rows, one for each way, made and refreshed together.
  */
 struct nm_nat_key {
 	__u32 ifindex; /* the pod that opened the connection; 0: it came by a device of the node */
@@ -25,6 +25,7 @@ enum nm_nat_flag {
 	NM_NAT_POD = 4,	     /* the backend is a pod of this node */
 	NM_NAT_NODE = 8,     /* the backend is a process of this node */
 	NM_NAT_HAIRPIN = 16, /* the backend is the client itself, which sees the service address as the client */
+	NM_NAT_ASSURED = 32, /* the client has shown that it gets the answers: it is who it says */
 };
 
 /* What the packet becomes. */
@@ -38,7 +39,8 @@ struct nm_nat_entry {
 	__u8 flags;	      /* enum nm_nat_flag */
 	__u8 state;	      /* enum nm_ct_flag */
 	__u8 other_direction; /* of the other row's key, whose tuple is this one turned round */
-	__u8 pad0[5];
+	__u8 pad0;
+	__u32 answer_seq; /* TCP: the first byte of the backend's to be acknowledged; 0: it has not answered yet */
 };
 NM_ABI_SIZE(nm_nat_entry, 56);
 
