@@ -2,11 +2,13 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Globalization;
 using NodeMesh.Model;
+using NodeMesh.Native.Netlink;
 
 namespace NodeMesh.Agent.Hosting;
 
 /// <summary>Where processes of this node listen, the agent itself left out: what NodePorts and host ports must keep off. One thread at a time.</summary>
-internal sealed class ListeningPorts(string procfs = "/proc")
+/// <param name="listeners">Asked first; what they cannot tell is read from <paramref name="procfs"/>.</param>
+internal sealed class ListeningPorts(TcpListeners? listeners = null, string procfs = "/proc")
 {
     private const string Listening = "0A";
     private const string Unconnected = "07";
@@ -18,12 +20,12 @@ internal sealed class ListeningPorts(string procfs = "/proc")
 
     /// <summary>Reads the kernel's tables. True when <see cref="Current"/> is another set now.</summary>
     /// <exception cref="IOException">They cannot be read.</exception>
+    /// <exception cref="NodeMesh.Native.SyscallException">Likewise.</exception>
     public bool Refresh()
     {
         var (firstOwn, lastOwn) = ClientPorts();
         var seen = new HashSet<(BusyPort Port, string Inode)>();
-        foreach (var table in new[] { "tcp", "tcp6" })
-            Read(table, Protocol.Tcp, Listening, seen);
+        ReadTcp(seen);
         foreach (var table in new[] { "udp", "udp6" })
             Read(table, Protocol.Udp, Unconnected, seen);
 
@@ -38,6 +40,19 @@ internal sealed class ListeningPorts(string procfs = "/proc")
             return false;
         Current = ports;
         return true;
+    }
+
+    private void ReadTcp(HashSet<(BusyPort Port, string Inode)> to)
+    {
+        if (listeners?.Read() is { } known)
+        {
+            foreach (var socket in known)
+                to.Add((new BusyPort(Protocol.Tcp, IpAddr.From(socket.Address), socket.Port), socket.Inode.ToString(CultureInfo.InvariantCulture)));
+            return;
+        }
+
+        foreach (var table in new[] { "tcp", "tcp6" })
+            Read(table, Protocol.Tcp, Listening, to);
     }
 
     private void Read(string table, Protocol protocol, string state, HashSet<(BusyPort Port, string Inode)> to)

@@ -14,7 +14,8 @@ internal sealed class NodeFactsSource : IDisposable
     private static readonly TimeSpan s_portsInterval = TimeSpan.FromSeconds(2);
 
     private readonly NodeOptions _options;
-    private readonly ListeningPorts _ports = new();
+    private readonly TcpListeners _listeners = new();
+    private readonly ListeningPorts _ports;
     private readonly NetlinkSocket _netlink = new();
     private readonly LinkWatch _watch = new();
     private readonly Action<NodeFacts> _changed;
@@ -29,6 +30,7 @@ internal sealed class NodeFactsSource : IDisposable
         _options = options;
         _changed = changed;
         _failed = failed;
+        _ports = new ListeningPorts(_listeners);
         _ports.Refresh();
         Current = Read();
         _thread = new Thread(Run) { IsBackground = true, Name = "node-facts" };
@@ -45,6 +47,7 @@ internal sealed class NodeFactsSource : IDisposable
             _thread.Join();
         _watch.Dispose();
         _netlink.Dispose();
+        _listeners.Dispose();
     }
 
     private void Run()

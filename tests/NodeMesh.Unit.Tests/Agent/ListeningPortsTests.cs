@@ -1,5 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Model;
+using NodeMesh.Native.Netlink;
 
 namespace NodeMesh.Unit.Tests.Agent;
 
@@ -40,7 +43,7 @@ public sealed class ListeningPortsTests
         Add("udp", "010200C0:0036", "01", 8);
         File.CreateSymbolicLink(Path.Combine(_proc, "self/fd/9"), "socket:[3]");
 
-        var ports = new ListeningPorts(_proc);
+        var ports = new ListeningPorts(procfs: _proc);
         Assert.That(ports.Refresh());
         Assert.That(ports.Current, Is.EquivalentTo(new[]
         {
@@ -50,5 +53,25 @@ public sealed class ListeningPortsTests
             new BusyPort(Protocol.Udp, IpAddr.FromIPv4(0), 53),
         }));
         Assert.That(ports.Refresh(), Is.False, "nothing changed");
+    }
+
+    [TestCase("127.0.0.1")]
+    [TestCase("::1")]
+    public void Asks_the_kernel_who_listens(string address)
+    {
+        using var listeners = new TcpListeners();
+        using var socket = new Socket(IPAddress.Parse(address).AddressFamily, SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
+        socket.Listen();
+        var at = new BusyPort(Protocol.Tcp, IpAddr.Parse(address), (ushort)((IPEndPoint)socket.LocalEndPoint!).Port);
+
+        var ports = new ListeningPorts(listeners, _proc);
+        Assert.That(ports.Refresh());
+        Assert.That(ports.Current, Does.Contain(at));
+        File.CreateSymbolicLink(Path.Combine(_proc, "self/fd/9"), new FileInfo($"/proc/self/fd/{socket.Handle}").LinkTarget!);
+        Assert.That(new ListeningPorts(listeners, _proc) is var own && own.Refresh() && own.Current.Contains(at), Is.False, "ourselves");
+        socket.Close();
+        ports.Refresh();
+        Assert.That(ports.Current, Does.Not.Contain(at));
     }
 }
