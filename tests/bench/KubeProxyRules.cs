@@ -7,7 +7,8 @@ namespace NodeMesh.Bench;
 
 /// <summary>
 /// iptables rules in the form that kube-proxy (1.29 and later, iptables mode, ClusterCIDR known, traffic policy Cluster) writes them: the same chains, in
-/// the same order, with its comments, in the nat table and in the filter table.
+/// the same order, with its comments, in the nat table and in the filter table. Connection tracking is as the kernel has it: closed connections stay for two
+/// minutes, so that more than some 200,000 of them within that time fill its table (nf_conntrack_max), as they would on a node.
 /// </summary>
 internal static class KubeProxyRules
 {
@@ -21,8 +22,6 @@ internal static class KubeProxyRules
     /// <param name="restore"><c>iptables-restore</c> (Debian's, by nf_tables) or <c>iptables-legacy-restore</c>.</param>
     public static void Install(NodeBox box, IReadOnlyList<BenchService> services, string restore)
     {
-        // What masquerading made of closed connections would otherwise use up the source ports toward one backend within two rounds.
-        box.Node.Run("sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=1").MustSucceed("sysctl");
         Restore(box, restore, Filter + NatBegin);
         foreach (var part in services.Chunk(PerPart))
             Restore(box, restore, Nat(part));

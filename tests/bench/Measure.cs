@@ -6,13 +6,16 @@ namespace NodeMesh.Bench;
 /// <summary>One run of wrk and the CPU it took.</summary>
 /// <param name="ProcessCpu">Seconds of the measured processes; zero when none was named.</param>
 /// <param name="MachineCpu">Busy seconds of the whole machine, wrk and backend included.</param>
-internal sealed record Round(double Requests, double Seconds, double ProcessCpu, double MachineCpu)
+/// <param name="Retried">SYNs that the client sent again, each after a second at least: nobody answered the first.</param>
+internal sealed record Round(double Requests, double Seconds, double ProcessCpu, double MachineCpu, double Retried)
 {
     public double PerSecond => Requests / Seconds;
 
     public double ProcessMicrosPerRequest => ProcessCpu * 1e6 / Requests;
 
     public double MachineMicrosPerRequest => MachineCpu * 1e6 / Requests;
+
+    public double RetriedPerTenThousand => Retried * 10_000 / Requests;
 }
 
 internal static class Measure
@@ -33,15 +36,17 @@ internal static class Measure
     private static Round Wrk(Netns client, string[] before, string url, int seconds, int connections, IReadOnlyList<int> pids, string[] more)
     {
         var process = pids.Sum(ProcessTicks);
+        var retried = SynsSentAgain(client);
         var machine = MachineTicks();
         var output = client.Run([.. before, "wrk", "-t1", $"-c{connections}", $"-d{seconds}", .. more, url], TimeSpan.FromSeconds(seconds + 20)).MustSucceed("wrk").Output;
         machine = MachineTicks() - machine;
         process = pids.Sum(ProcessTicks) - process;
+        retried = SynsSentAgain(client) - retried;
         if (output.Contains("Socket errors", StringComparison.Ordinal) || output.Contains("Non-2xx", StringComparison.Ordinal))
             throw new InvalidOperationException($"the load was not clean:\n{output}");
         var line = output.Split('\n').First(l => l.Contains("requests in", StringComparison.Ordinal)).Trim().Split(' ');
         return new Round(double.Parse(line[0], CultureInfo.InvariantCulture), double.Parse(line[3].TrimEnd('s', ','), CultureInfo.InvariantCulture),
-            process / TicksPerSecond, machine / TicksPerSecond);
+            process / TicksPerSecond, machine / TicksPerSecond, retried);
     }
 
     /// <summary>The process and its children (nginx's and HAProxy's workers).</summary>
@@ -59,6 +64,13 @@ internal static class Measure
     {
         var sorted = values.Order().ToArray();
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>Two lines for each protocol: names and numbers.</summary>
+    private static double SynsSentAgain(Netns client)
+    {
+        var lines = client.Run("cat", "/proc/net/netstat").MustSucceed("netstat").Output.Split('\n').Where(l => l.StartsWith("TcpExt:", StringComparison.Ordinal)).Select(l => l.Split(' ')).ToArray();
+        return double.Parse(lines[1][Array.IndexOf(lines[0], "TCPSynRetrans")], CultureInfo.InvariantCulture);
     }
 
     private static double ProcessTicks(int pid)

@@ -20,9 +20,9 @@ internal sealed class Report(string title)
     {
         Console.WriteLine();
         Console.WriteLine($"{title} ({_rounds.Values.First().Count} alternating rounds; median [min - max]; ratio to {reference})");
-        Console.WriteLine($"  {"",-18}{"requests/s",-34}{"process CPU us/request",-34}{"machine CPU us/request",-34}");
+        Console.WriteLine($"  {"",-18}{"requests/s",-34}{"process CPU us/request",-34}{"machine CPU us/request",-34}{"SYNs sent again per 10,000",-34}");
         foreach (var name in _rounds.Keys)
-            Console.WriteLine($"  {name,-18}{Cell(name, reference, r => r.PerSecond),-34}{Cell(name, reference, r => r.ProcessMicrosPerRequest),-34}{Cell(name, reference, r => r.MachineMicrosPerRequest),-34}");
+            Console.WriteLine($"  {name,-18}{Cell(name, reference, r => r.PerSecond),-34}{Cell(name, reference, r => r.ProcessMicrosPerRequest),-34}{Cell(name, reference, r => r.MachineMicrosPerRequest),-34}{Cell(name, reference, r => r.RetriedPerTenThousand),-34}");
     }
 
     private string Cell(string name, string reference, Func<Round, double> of)
