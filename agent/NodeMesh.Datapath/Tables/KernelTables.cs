@@ -45,8 +45,8 @@ internal sealed class KernelTables : IDisposable
         _verdicts = Table<VerdictKey, VerdictEntry>(objects, MapCatalog.Verdict, _epoch.Begin);
         _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
-        _endpoints = Table<EndpointKey, EndpointEntry>(objects, MapCatalog.Endpoint, _epoch.Begin);
         _pods = Table<PodKey, PodEntry>(objects, MapCatalog.Pod, _epoch.Begin);
+        _endpoints = Table<EndpointKey, EndpointEntry>(objects, MapCatalog.Endpoint, _epoch.Begin);
         _switch = new PolicySwitch(_identities, _endpoints, _epoch);
     }
 
@@ -106,9 +106,13 @@ internal sealed class KernelTables : IDisposable
         if (removals)
         {
             // A pod that goes must not meet peers under identities that its policy does not know.
-            _pods.Remove(tally);
             _endpoints.Remove(tally);
+            _pods.Remove(tally);
         }
+
+        // Nor may a pod take for its own, to which it always has a way, an address that is another's by now.
+        var moved = _pods.Changes(removals: false).Where(c => c.There is not null).Select(c => c.Key).ToHashSet();
+        _pods.Withdraw(tally, moved.Contains);
 
         // Policy that does not fit leaves the pods concerned under what they have. That says nothing of identities that are new: so nobody becomes another, either.
         bool IsBroken(KeyValuePair<EndpointKey, EndpointEntry> pod) =>
@@ -119,15 +123,17 @@ internal sealed class KernelTables : IDisposable
         _identities.Upsert(tally, (_, _) => _isHeld);
         _isHeld |= _identities.Missing.Count > 0;
         var inForce = _isHeld ? SetsInForce() : [];
-        _endpoints.Upsert(tally, (key, pod) => IsHeld(key, pod) || (_isHeld && (_endpoints.Mirror.ContainsKey(key) || !inForce.Contains(pod.Set))));
+
+        // An address that is known as a pod's own says who sends: so before the pod may.
         _pods.Upsert(tally);
+        _endpoints.Upsert(tally, (key, pod) => IsHeld(key, pod) || (_isHeld && (_endpoints.Mirror.ContainsKey(key) || !inForce.Contains(pod.Set))));
     }
 
     /// <summary>Removes what nothing refers to any more.</summary>
     public void Remove(RoundTally tally)
     {
-        _pods.Remove(tally);
         _endpoints.Remove(tally);
+        _pods.Remove(tally);
         _identities.Remove(tally, (_, _) => _isHeld);
         var setsInUse = _endpoints.Missing.Count + _identities.Kept.Count == 0 && !_isHeld
             ? []

@@ -74,6 +74,32 @@ internal sealed class ReuseTests
     }
 
     [Test]
+    public void An_address_that_a_pod_lost_and_lives_on_is_at_no_moment_its_own()
+    {
+        const string Other = "10.244.0.77";
+        var refuse = CutMesh.Isolate("refuse", "bad", "Egress");
+        var before = CutNode.Compile(CutMesh.Of(CutMesh.Pod("old", Shared, "bad"), refuse));
+        var after = CutNode.Compile(CutMesh.Of(CutMesh.Pod("old", Other, "bad"), CutMesh.Pod("new", Shared, "new"), refuse));
+        for (var rows = 0; ; rows++)
+        {
+            using (var agent = _node.NewAgent())
+                _node.Apply(agent, before, new Dictionary<string, string> { ["old"] = "b" });
+            try
+            {
+                using var agent = _node.NewAgent(new CutWriter(rows));
+                _node.Apply(agent, after, new Dictionary<string, string> { ["old"] = "b", ["new"] = "c" });
+                break;
+            }
+            catch (CutException)
+            {
+                Assert.That(_node.Passes(Other, (ushort)(4000 + rows), Shared, 80, Packet.Syn, "b", "c"), Is.False, $"after {rows} rows");
+            }
+        }
+
+        Assert.That(_node.Passes(Other, 3000, Shared, 80, Packet.Syn, "b", "c"), Is.False);
+    }
+
+    [Test]
     public void A_translation_of_the_former_pod_does_not_lead_the_new_one_around_policy()
     {
         var service = CutMesh.Service("a", Peer);
