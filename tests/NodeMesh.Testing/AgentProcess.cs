@@ -69,6 +69,9 @@ public sealed class AgentProcess : IDisposable
 
     public void Kill() => _process.Kill();
 
+    /// <summary>SIGKILL this very moment.</summary>
+    public void KillAtOnce() => _process.KillAtOnce();
+
     public bool Terminate(TimeSpan timeout) => _process.Terminate(timeout);
 
     public bool WaitForExit(TimeSpan timeout) => _process.WaitForExit(timeout);

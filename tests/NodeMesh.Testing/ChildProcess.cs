@@ -55,6 +55,13 @@ public sealed class ChildProcess : IDisposable
         _process.WaitForExit();
     }
 
+    /// <summary>SIGKILL this very moment, without a look for children.</summary>
+    public void KillAtOnce()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
     /// <summary>SIGTERM, then wait.</summary>
     /// <returns>False when it still runs after <paramref name="timeout"/>.</returns>
     public bool Terminate(TimeSpan timeout)
