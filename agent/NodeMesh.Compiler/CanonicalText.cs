@@ -29,6 +29,7 @@ internal static class CanonicalText
         CidrPeer c when c.Except.Length > 0 => $"cidr {c.Cidr} except {string.Join(",", c.Except.Order())}",
         CidrPeer c => $"cidr {c.Cidr}",
         EntityPeer e => $"entity {e.Entity}",
+        NodePeer n => $"nodes [{Of(n.Nodes)}]",
         _ => throw new ArgumentOutOfRangeException(nameof(peer), peer.GetType().Name, "a kind of peer this build does not know"),
     };
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using NodeMesh.Compiler.Identities;
+using NodeMesh.Compiler.Policies;
 using NodeMesh.Compiler.Services;
 using NodeMesh.Model;
 using NodeMesh.Plan;
@@ -15,11 +16,15 @@ internal sealed record PolicyPart(IdentityTable Identities, PlanBuilder Plan);
 internal sealed record AttachPart(Routes.RouteAttachments Attachments, ImmutableHashSet<ObjectName> Services, ImmutableHashSet<ServicePortName> L7, PlanBuilder Plan);
 
 /// <summary>The parts of a plan with the input that each was made from: a part whose input is the same need not be made again.</summary>
-internal sealed class CompilerMemory(MeshSnapshot mesh, NodeFacts node, PolicyPart policy, AttachPart attach, ServiceTables services, PlanBuilder routes) : PlanMemory
+internal sealed class CompilerMemory(
+    MeshSnapshot mesh, NodeFacts node, PolicyExpansion expansion, PolicyPart policy, AttachPart attach, ServiceTables services, PlanBuilder routes) : PlanMemory
 {
+    /// <summary>With its policies expanded.</summary>
     public MeshSnapshot Mesh => mesh;
 
     public NodeFacts Node => node;
+
+    public PolicyExpansion Expansion => expansion;
 
     public PolicyPart Policy => policy;
 
@@ -45,7 +50,8 @@ internal sealed class CompilerMemory(MeshSnapshot mesh, NodeFacts node, PolicyPa
 
     private bool SameNode(NodeFacts facts) =>
         node.NodeName == facts.NodeName && node.Addresses.AsSpan().SequenceEqual(facts.Addresses.AsSpan())
-        && node.GatewayAddresses.AsSpan().SequenceEqual(facts.GatewayAddresses.AsSpan());
+        && node.GatewayAddresses.AsSpan().SequenceEqual(facts.GatewayAddresses.AsSpan())
+        && node.AuditsPolicies == facts.AuditsPolicies && node.PolicyRoom == facts.PolicyRoom;
 
     // Lists compare by reference: a list that this build does not know of counts as input of every part.
     private static MeshSnapshot Neutral(MeshSnapshot mesh) => mesh with { Revision = 0, Diagnostics = ImmutableArray<Diagnostic>.Empty };

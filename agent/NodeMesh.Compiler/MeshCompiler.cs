@@ -20,6 +20,8 @@ public static class MeshCompiler
     public static MeshPlan Compile(MeshSnapshot mesh, NodeFacts node, MeshPlan previous)
     {
         var before = previous.Memory as CompilerMemory;
+        var expansion = PolicyExpansion.Run(mesh, before?.Expansion ?? PolicyExpansion.Empty); // services and nodes that policies name, as addresses
+        mesh = mesh with { Policies = expansion.Meant };
         var view = NodeView.Of(mesh, node);
         var catalog = new Lazy<ServiceCatalog>(() => ServiceCatalog.Build(mesh, view, previous.Proxy));
 
@@ -35,7 +37,7 @@ public static class MeshCompiler
             ? before.Routes
             : Routes(mesh, node, catalog, policy, attach, services, previous.Proxy);   // what the proxy does with requests
 
-        return PlanJoin.Join(new CompilerMemory(mesh, node, policy, attach, services, routes), before, previous);
+        return PlanJoin.Join(new CompilerMemory(mesh, node, expansion, policy, attach, services, routes), before, previous);
     }
 
     private static PolicyPart Policy(MeshSnapshot mesh, NodeFacts node, ProxyPlan previous)

@@ -1,3 +1,4 @@
+using NodeMesh.Compiler.Policies;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
@@ -17,6 +18,7 @@ internal sealed class PlanBuilder(ProxyPlan previous)
     public Dictionary<ServiceAddress, ServicePlan> Services { get; } = [];
     public List<GatewayPlan> Gateways { get; } = [];
     public Dictionary<uint, string> PolicySetNames { get; } = [];
+    public Dictionary<uint, string> RuleNames { get; } = [];
     public List<Diagnostic> Diagnostics { get; } = [];
 
     /// <summary>Addresses and identities that the proxy may dial in a pod's name.</summary>
@@ -28,7 +30,16 @@ internal sealed class PlanBuilder(ProxyPlan previous)
         string code, Severity severity, ObjectRef about, string fieldPath, string message, string consequence, SourceLocation? location) =>
         Diagnostics.Add(new Diagnostic(code, severity, about, fieldPath, message, consequence, location));
 
-    public void MayBeDialled(IpAddr address) => DialledAddresses.Add(address);
+    public void Add(SetRows rows)
+    {
+        foreach (var (key, entry) in rows.Classes)
+            Classes.Add(key, entry);
+        foreach (var (key, entry) in rows.Verdicts)
+            Verdicts.Add(key, entry);
+        foreach (var (key, plan) in rows.Http)
+            Http.Add(key, plan);
+        DialledIdentities.UnionWith(rows.Dialled);
+    }
 
-    public void MayBeDialled(uint identity) => DialledIdentities.Add(identity);
+    public void MayBeDialled(IpAddr address) => DialledAddresses.Add(address);
 }

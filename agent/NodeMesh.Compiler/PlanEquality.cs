@@ -8,7 +8,8 @@ namespace NodeMesh.Compiler;
 internal static class PlanEquality
 {
     public static bool Same(HttpPolicyPlan a, HttpPolicyPlan b) =>
-        a.AllowAll == b.AllowAll && Same(a.Allow, b.Allow, Same) && Same(a.Deny, b.Deny, Same);
+        a.AllowAll == b.AllowAll && a.Rest == b.Rest && Same(a.Allow, b.Allow, Same) && Same(a.Deny, b.Deny, Same)
+        && (a.Audit is null ? b.Audit is null : b.Audit is not null && Same(a.Audit, b.Audit));
 
     public static bool Same(ClusterPlan a, ClusterPlan b) => a.Name == b.Name && a.Endpoints.AsSpan().SequenceEqual(b.Endpoints.AsSpan());
 
@@ -17,7 +18,7 @@ internal static class PlanEquality
         a.Name == b.Name && a.Protocol == b.Protocol && ReferenceEquals(a.Cluster, b.Cluster)
         && (a.Routes is null ? b.Routes is null : b.Routes is not null && Same(a.Routes.Hosts, b.Routes.Hosts, Same));
 
-    private static bool Same(HttpRulePlan a, HttpRulePlan b) => a.Policy == b.Policy && CanonicalText.Of(a.Match) == CanonicalText.Of(b.Match);
+    private static bool Same(HttpRulePlan a, HttpRulePlan b) => a.Policy == b.Policy && a.Rule == b.Rule && CanonicalText.Of(a.Match) == CanonicalText.Of(b.Match);
 
     private static bool Same(VirtualHostPlan a, VirtualHostPlan b) => a.Host == b.Host && Same(a.Entries, b.Entries, Same);
 

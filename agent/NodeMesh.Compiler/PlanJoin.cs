@@ -28,15 +28,16 @@ internal static class PlanJoin
         if (kernel == was)
             kernel = was;
 
+        var names = Names(now, isSamePolicy, previous.Names);
         var proxy = new ProxyPlan(
             now.Mesh.Revision,
             isSameRoutes || SameServices(previous.Proxy.Services, now.Routes.Services) ? previous.Proxy.Services : now.Routes.Services.ToFrozenDictionary(),
             LocalPods(previous, kernel),
             isSameRoutes ? previous.Proxy.Gateways : [.. now.Routes.Gateways],
-            Policy(previous, kernel, policy.Http),
+            Policy(previous, kernel, policy.Http, names.Rules),
             now.Node.Addresses.FirstOrDefault(a => a.IsIPv4),
             now.Node.Addresses.FirstOrDefault(a => !a.IsIPv4));
-        return new MeshPlan(now.Mesh.Revision, kernel, proxy, Names(now, isSamePolicy, previous.Names), Diagnostics(now, before, previous)) { Memory = now };
+        return new MeshPlan(now.Mesh.Revision, kernel, proxy, names, Diagnostics(now, before, previous)) { Memory = now };
     }
 
     private static RowTable<TKey, TValue> Keep<TKey, TValue>(RowTable<TKey, TValue> was, Dictionary<TKey, TValue> now)
@@ -84,16 +85,18 @@ internal static class PlanJoin
     private static PlanNames Names(CompilerMemory now, bool isSamePolicy, PlanNames previous) => new(
         isSamePolicy ? previous.Identities : now.Policy.Identities.All.ToImmutableSortedDictionary(i => i.Id, i => i.Name),
         isSamePolicy ? previous.PolicySets : now.Policy.Plan.PolicySetNames.ToImmutableSortedDictionary(),
+        isSamePolicy ? previous.Rules : now.Policy.Plan.RuleNames.ToImmutableSortedDictionary(),
         now.Services.Rows.PortNames,
         now.Services.Rows.Kinds,
         now.Services.Rows.RangeNames);
 
     private static ImmutableArray<Diagnostic> Diagnostics(CompilerMemory now, CompilerMemory? before, MeshPlan previous)
     {
-        if (before is not null && now.Mesh.Diagnostics == before.Mesh.Diagnostics && ReferenceEquals(now.Policy, before.Policy) && ReferenceEquals(now.Attach, before.Attach)
+        if (before is not null && now.Mesh.Diagnostics == before.Mesh.Diagnostics && ReferenceEquals(now.Expansion, before.Expansion)
+            && ReferenceEquals(now.Policy, before.Policy) && ReferenceEquals(now.Attach, before.Attach)
             && ReferenceEquals(now.Routes, before.Routes) && ReferenceEquals(now.Services.Findings, before.Services.Findings))
             return previous.Diagnostics;
-        var all = now.Mesh.Diagnostics.Concat(now.Policy.Plan.Diagnostics).Concat(now.Attach.Plan.Diagnostics).Concat(now.Routes.Diagnostics)
+        var all = now.Mesh.Diagnostics.Concat(now.Expansion.Findings).Concat(now.Policy.Plan.Diagnostics).Concat(now.Attach.Plan.Diagnostics).Concat(now.Routes.Diagnostics)
             .Concat(now.Services.Findings.Values.SelectMany(f => f));
         return [.. all.Distinct().OrderBy(d => d.Object.Kind, StringComparer.Ordinal).ThenBy(d => d.Object.Name).ThenBy(d => d.FieldPath, StringComparer.Ordinal)
             .ThenBy(d => d.Code, StringComparer.Ordinal).ThenBy(d => d.Message, StringComparer.Ordinal).ThenBy(d => d.ToString(), StringComparer.Ordinal)];
@@ -119,7 +122,7 @@ internal static class PlanJoin
         return was.Count == pods.Count && pods.All(p => was.TryGetValue(p.Key, out var old) && old == p.Value) ? was : pods.ToFrozenDictionary();
     }
 
-    private static PolicyPlan Policy(MeshPlan previous, KernelPlan kernel, Dictionary<VerdictKey, HttpPolicyPlan> http)
+    private static PolicyPlan Policy(MeshPlan previous, KernelPlan kernel, Dictionary<VerdictKey, HttpPolicyPlan> http, ImmutableSortedDictionary<uint, string> rules)
     {
         var (was, had) = (previous.Proxy.Policy, previous.Kernel);
         var now = new PolicyPlan(
@@ -128,9 +131,12 @@ internal static class PlanJoin
             ReferenceEquals(had.Verdicts, kernel.Verdicts) ? was.Verdicts : kernel.Verdicts.ToFrozenDictionary(),
             was.Http.Count == http.Count && http.All(h => was.Http.TryGetValue(h.Key, out var old) && PlanEquality.Same(old, h.Value))
                 ? was.Http
-                : http.ToFrozenDictionary());
+                : http.ToFrozenDictionary())
+        {
+            Rules = rules,
+        };
         return ReferenceEquals(now.Identities, was.Identities) && ReferenceEquals(now.Classes, was.Classes)
-            && ReferenceEquals(now.Verdicts, was.Verdicts) && ReferenceEquals(now.Http, was.Http) ? was : now;
+            && ReferenceEquals(now.Verdicts, was.Verdicts) && ReferenceEquals(now.Http, was.Http) && ReferenceEquals(now.Rules, was.Rules) ? was : now;
     }
 
     private sealed class EndpointComparer : IEqualityComparer<EndpointPlan>
@@ -139,7 +145,7 @@ internal static class PlanJoin
 
         public bool Equals(EndpointPlan? a, EndpointPlan? b) =>
             ReferenceEquals(a, b) || (a is not null && b is not null && a.Name == b.Name && a.Attachment == b.Attachment
-                && a.Identity == b.Identity && a.PolicySet == b.PolicySet && a.Addresses.AsSpan().SequenceEqual(b.Addresses.AsSpan()));
+                && a.Identity == b.Identity && a.PolicySet == b.PolicySet && a.IsHeld == b.IsHeld && a.Addresses.AsSpan().SequenceEqual(b.Addresses.AsSpan()));
 
         public int GetHashCode(EndpointPlan endpoint) => endpoint.Name.GetHashCode();
     }

@@ -35,6 +35,19 @@ public sealed record NodeFacts(string NodeName, ImmutableArray<IpAddr> Addresses
 
     /// <summary>A prime.</summary>
     public int MaglevTableSize { get; init; } = 1021;
+
+    /// <summary>Every policy of every kind only counts what it would have refused.</summary>
+    public bool AuditsPolicies { get; init; }
+
+    /// <summary>How many rows the kernel has room for.</summary>
+    public PolicyRoom PolicyRoom { get; init; } = PolicyRoom.Unbounded;
+}
+
+/// <param name="Verdicts">Rows of nm_verdict.</param>
+/// <param name="Classes">Rows of nm_class.</param>
+public readonly record struct PolicyRoom(uint Verdicts, uint Classes)
+{
+    public static readonly PolicyRoom Unbounded = new(uint.MaxValue, uint.MaxValue);
 }
 
 /// <param name="Address">"0.0.0.0" for every IPv4 address, "::" for every address.</param>

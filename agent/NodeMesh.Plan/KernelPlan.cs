@@ -32,4 +32,8 @@ public sealed record KernelPlan(
 /// <param name="Identity">nm_identity_entry.identity of its addresses.</param>
 /// <param name="PolicySet">0 when no policy selects it.</param>
 public sealed record EndpointPlan(
-    ObjectName Name, Attachment Attachment, ImmutableArray<IpAddr> Addresses, uint Identity, uint PolicySet);
+    ObjectName Name, Attachment Attachment, ImmutableArray<IpAddr> Addresses, uint Identity, uint PolicySet)
+{
+    /// <summary>The set has no rows here, since there is no room for them: the kernel keeps what it has for the pod.</summary>
+    public bool IsHeld { get; init; }
+}

@@ -15,7 +15,7 @@ internal static class KernelText
             .OrderBy(r => r.Key.Addr.ToIpAddr()).ThenBy(r => r.Key.PrefixBits)
             .Select(r => $"{Prefix(r.Key),-20} {IdentityName(plan, r.Value.Identity)}{((r.Value.Flags & (uint)IdentityFlag.Backend) != 0 ? " [dialled by the proxy]" : "")}"));
         text.Section("endpoints", kernel.Endpoints.Select(e =>
-            $"{e.Name} {Addresses(e.Addresses)} {Interface(e.Attachment)}: {(e.PolicySet == 0 ? "no policy" : sets[e.PolicySet])}"));
+            $"{e.Name} {Addresses(e.Addresses)} {Interface(e.Attachment)}: {(e.PolicySet == 0 ? "no policy" : sets[e.PolicySet])}{(e.IsHeld ? " [does not fit]" : "")}"));
         text.Section("policy", sets.OrderBy(s => s.Value, StringComparer.Ordinal).SelectMany(s => SetLines(plan, s.Key, s.Value)));
         ServiceText.Write(plan, text);
     }
@@ -58,7 +58,9 @@ internal static class KernelText
                 yield return $"  {direction.ToString().ToLowerInvariant()} {(direction == Direction.Ingress ? "from" : "to")} {(klass == 0 ? "others" : who)}";
                 foreach (var (key, entry) in rows[klass].OrderBy(r => r.Key.PrefixBits > (uint)VerdictBits.Any).ThenBy(r => r.Key.Proto).ThenBy(r => r.Key.PortBe.ToHost()).ThenBy(r => r.Key.PrefixBits))
                 {
-                    yield return $"    {Ports(key),-16} {Verdict((Verdict)entry.Verdict)}";
+                    yield return $"    {Ports(key),-16} {Verdict((Verdict)entry.Verdict)}{By(plan, entry.Rule)}";
+                    if (entry.Audit != 0)
+                        yield return $"      under audit: {Verdict((Verdict)entry.Audit)}{By(plan, entry.AuditRule)}";
                     if (plan.Proxy.Policy.Http.TryGetValue(key, out var http))
                         foreach (var line in HttpLines(http))
                             yield return $"      {line}";
@@ -71,13 +73,19 @@ internal static class KernelText
     {
         if (key.PrefixBits <= (uint)VerdictBits.Any)
             return "any";
-        var protocol = ((Protocol)key.Proto).ToString().ToLowerInvariant();
+        var protocol = Enum.IsDefined((Protocol)key.Proto) ? ((Protocol)key.Proto).ToString().ToLowerInvariant() : $"protocol {key.Proto}";
         if (key.PrefixBits == (uint)VerdictBits.Proto)
             return protocol;
         var first = key.PortBe.ToHost();
         var last = first + (1 << (int)((uint)VerdictBits.Full - key.PrefixBits)) - 1;
-        return first == last ? $"{protocol} {first}" : $"{protocol} {first}-{last}";
+        return (Protocol)key.Proto is Protocol.Icmp or Protocol.Icmpv6
+            ? $"{protocol} type {Numbers(first >> 8, last >> 8)}{(first >> 8 == last >> 8 && last - first < 0xff ? $" code {Numbers(first & 0xff, last & 0xff)}" : "")}"
+            : $"{protocol} {Numbers(first, last)}";
     }
+
+    private static string Numbers(int first, int last) => first == last ? $"{first}" : $"{first}-{last}";
+
+    private static string By(MeshPlan plan, uint rule) => rule == 0 ? "" : $" by {plan.Names.Rules.GetValueOrDefault(rule) ?? $"rule {rule}"}";
 
     private static string Verdict(Verdict verdict) => verdict switch
     {
@@ -94,7 +102,10 @@ internal static class KernelText
             yield return $"deny {HttpText(rule.Match)} ({rule.Policy})";
         foreach (var rule in http.Allow)
             yield return $"allow {HttpText(rule.Match)} ({rule.Policy})";
-        yield return http.AllowAll ? "else allow" : "else deny";
+        yield return $"else {(http.AllowAll ? "allow" : "deny")}{(http.Rest is { } decides ? $" by {decides}" : "")}";
+        if (http.Audit is { } audit)
+            foreach (var line in HttpLines(audit))
+                yield return $"under audit: {line}";
     }
 
     private static string HttpText(HttpMatch match)

@@ -20,18 +20,21 @@ public abstract class PlanMemory;
 
 /// <param name="Identities">id to "pod shop app=web,…", "cidr 10.0.0.0/8", "host".</param>
 /// <param name="PolicySets">id to the names of the policies in the set.</param>
+/// <param name="Rules">nm_verdict_entry.rule and audit_rule to "NetworkPolicy shop/api ingress[0]".</param>
 /// <param name="Services">id to "shop/web:80/TCP".</param>
 /// <param name="Frontends">What kind of address it is, where it is not a cluster address.</param>
 /// <param name="SourceRanges">id to the blocks.</param>
 public sealed record PlanNames(
     ImmutableSortedDictionary<uint, string> Identities,
     ImmutableSortedDictionary<uint, string> PolicySets,
+    ImmutableSortedDictionary<uint, string> Rules,
     RowTable<uint, string> Services,
     RowTable<FrontendKey, FrontendKind> Frontends,
     RowTable<uint, string> SourceRanges)
 {
     public static readonly PlanNames Empty = new(
-        ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty, RowTable<uint, string>.Empty,
+        ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty,
+        RowTable<uint, string>.Empty,
         RowTable<FrontendKey, FrontendKind>.Empty, RowTable<uint, string>.Empty);
 }
 

@@ -21,26 +21,31 @@ public static class PolicyJudge
 
     /// <summary>The verdict for one peer and destination port, and the request rules when it is Redirect.</summary>
     /// <param name="set">The judged pod's policy set; 0 allows everything.</param>
+    /// <param name="port">For ICMP the type in the high byte and the code in the low one.</param>
     public static Verdict Judge(PolicyPlan policy, uint set, Direction direction, uint peer, Protocol protocol, ushort port, out HttpPolicyPlan? http)
     {
         http = null;
         if (set == 0)
             return Verdict.Allow;
+        if (Find(policy, set, direction, peer, protocol, port) is not { } row)
+            return Verdict.None;
+        policy.Http.TryGetValue(row.Key, out http);
+        return (Verdict)row.Value.Verdict;
+    }
 
+    /// <summary>The row that decides; null: none, which is closed.</summary>
+    public static KeyValuePair<VerdictKey, VerdictEntry>? Find(PolicyPlan policy, uint set, Direction direction, uint peer, Protocol protocol, ushort port)
+    {
         var klass = policy.Classes.TryGetValue(new ClassKey { Set = set, Identity = peer, Direction = (byte)direction }, out var c) ? c.Klass : 0;
         for (var bits = (uint)VerdictBits.Full; bits >= (uint)VerdictBits.Any; bits--)
         {
             var key = VerdictRows.Key(set, klass, direction, bits, (byte)protocol, port);
             if (policy.Verdicts.TryGetValue(key, out var entry))
-            {
-                policy.Http.TryGetValue(key, out http);
-                return (Verdict)entry.Verdict;
-            }
-
+                return new KeyValuePair<VerdictKey, VerdictEntry>(key, entry);
             if (bits == (uint)VerdictBits.Proto)
                 bits = (uint)VerdictBits.Any + 1;
         }
 
-        return Verdict.None;
+        return null;
     }
 }

@@ -18,12 +18,31 @@ public sealed record PolicyPlan(
         FrozenDictionary<ClassKey, ClassEntry>.Empty,
         FrozenDictionary<VerdictKey, VerdictEntry>.Empty,
         FrozenDictionary<VerdictKey, HttpPolicyPlan>.Empty);
+
+    /// <summary>As <see cref="PlanNames.Rules"/>, for the proxy's counts.</summary>
+    public ImmutableSortedDictionary<uint, string> Rules { get; init; } = ImmutableSortedDictionary<uint, string>.Empty;
 }
 
 /// <summary>Requests are refused when any of <paramref name="Deny"/> matches; else let through when <paramref name="AllowAll"/> or any of
 /// <paramref name="Allow"/> matches; else refused.</summary>
 /// <param name="AllowAll">A rule without request conditions allows this class and port; then non-HTTP bytes may pass only if Deny is empty.</param>
-public sealed record HttpPolicyPlan(bool AllowAll, ImmutableArray<HttpRulePlan> Allow, ImmutableArray<HttpRulePlan> Deny);
+public sealed record HttpPolicyPlan(bool AllowAll, ImmutableArray<HttpRulePlan> Allow, ImmutableArray<HttpRulePlan> Deny)
+{
+    public static readonly HttpPolicyPlan Open = new(true, [], []);
+
+    /// <summary>The rule that decides about what no rule about requests matches; null: none does, which allows.</summary>
+    public string? Rest { get; init; }
+
+    /// <summary>What would hold if policies under audit were enforced: a request that passes and that this would refuse is counted. Null: the same.</summary>
+    public HttpPolicyPlan? Audit { get; init; }
+
+    /// <summary>No request could be refused.</summary>
+    public bool PassesAnything => AllowAll && Deny.IsEmpty;
+}
 
 /// <param name="Policy">"MeshPolicy shop/read-only", for logs.</param>
-public sealed record HttpRulePlan(string Policy, HttpMatch Match);
+public sealed record HttpRulePlan(string Policy, HttpMatch Match)
+{
+    /// <summary>"MeshPolicy shop/read-only ingress[0]", for counts.</summary>
+    public string Rule { get; init; } = "";
+}

@@ -121,6 +121,8 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
     {
         foreach (var r in proxy.Requests)
             page.Count(MetricCatalog.Requests, r.Count, r.Route, r.Cluster, r.Code.ToString(CultureInfo.InvariantCulture), ResponseFlags.Of(r.Reason));
+        foreach (var (rule, count) in proxy.Audited)
+            page.Count(MetricCatalog.Audited, count, rule);
         foreach (var latency in proxy.Latencies)
             Latency(latency);
         foreach (var (kind, count) in proxy.Total)

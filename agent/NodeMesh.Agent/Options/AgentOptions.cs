@@ -36,7 +36,7 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
         RouteTable = (uint)values.One(RouteTable),
         LocalRedirect = values.One(OptionTable.LocalRedirect),
         NodeDevices = values.Many(Devices),
-        Maps = values.Many(OptionTable.MapSize).Aggregate(new MapSizes(), (sizes, one) => MapTables.Find(one.Table)!.With(sizes, one.Rows)),
+        Maps = ReadMapSizes(values),
         Lifetimes = new TrackingLifetimes
         {
             TcpEstablished = values.One(CtEstablished),
@@ -48,27 +48,41 @@ internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions
             Icmp = values.One(CtIcmp),
         },
     };
+
+    public static MapSizes ReadMapSizes(OptionValues values) =>
+        values.Many(OptionTable.MapSize).Aggregate(new MapSizes(), (sizes, one) => MapTables.Find(one.Table)!.With(sizes, one.Rows));
 }
 
 /// <param name="Addresses">Empty: from the interfaces.</param>
 /// <param name="GatewayAddresses">Empty: every address.</param>
 /// <param name="NodePortBlocks">Empty: every address.</param>
 internal sealed record NodeOptions(
-    string Name, IReadOnlyList<IpAddr> Addresses, IReadOnlyList<IpAddr> GatewayAddresses, IReadOnlyList<IpPrefix> NodePortBlocks, Balancing Balancing, int MaglevTableSize)
+    string Name,
+    IReadOnlyList<IpAddr> Addresses,
+    IReadOnlyList<IpAddr> GatewayAddresses,
+    IReadOnlyList<IpPrefix> NodePortBlocks,
+    Balancing Balancing,
+    int MaglevTableSize,
+    bool AuditsPolicies,
+    PolicyRoom PolicyRoom)
 {
     /// <summary>What a plan depends on; these are options of <c>nodemesh plan</c> too.</summary>
-    public static readonly OptionSpec[] Specs = [NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, OptionTable.MaglevTableSize];
+    public static readonly OptionSpec[] Specs = [NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, OptionTable.MaglevTableSize, PolicyMode, OptionTable.MapSize];
 
     /// <exception cref="CommandFailure">BadOptions.</exception>
     public static NodeOptions Read(OptionValues values) => new(
         values.OneOr(NodeName, Environment.MachineName), values.Many(NodeAddress), values.Many(GatewayAddress), values.Many(NodePortAddresses),
-        values.One(LbAlgorithm), values.One(OptionTable.MaglevTableSize));
+        values.One(LbAlgorithm), values.One(OptionTable.MaglevTableSize), values.One(PolicyMode), Room(AgentOptions.ReadMapSizes(values)));
+
+    private static PolicyRoom Room(MapSizes sizes) => new(sizes.Verdicts, sizes.Classes);
 
     public NodeFacts Facts(IEnumerable<IpAddr> addresses) => new(Name, [.. addresses.Distinct().Order()], [.. GatewayAddresses])
     {
         NodePortBlocks = [.. NodePortBlocks],
         Balancing = Balancing,
         MaglevTableSize = MaglevTableSize,
+        AuditsPolicies = AuditsPolicies,
+        PolicyRoom = PolicyRoom,
     };
 }
 

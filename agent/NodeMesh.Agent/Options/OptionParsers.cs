@@ -56,6 +56,14 @@ internal static class OptionParsers
         return text is "maglev" or "random";
     }
 
+    /// <summary>Whether policies only count.</summary>
+    public static bool Mode(string text, out bool value, out string why)
+    {
+        why = "enforce or audit expected";
+        value = text == "audit";
+        return text is "audit" or "enforce";
+    }
+
     /// <summary>A prime from 3 to 131071.</summary>
     public static bool Prime(string text, out int value, out string why)
     {

@@ -11,7 +11,7 @@ internal readonly record struct ClassRule(SetRule Rule, ImmutableArray<PortMatch
 
 /// <summary>Peers that a set treats alike in one direction.</summary>
 /// <param name="Id">0: those that no rule names.</param>
-/// <param name="Rules">The rules that are about them.</param>
+/// <param name="Rules">The rules that are about them, in the order of judging.</param>
 internal sealed record PeerClass(uint Id, ImmutableArray<Identity> Members, ImmutableArray<ClassRule> Rules);
 
 internal static class PeerClasses
@@ -19,7 +19,7 @@ internal static class PeerClasses
     /// <summary>Class 0 first; a class's number comes from which rules match it, not from who is in it.</summary>
     public static List<PeerClass> Of(DirectionRules direction, IdentityTable identities, PeerMatcher peers)
     {
-        var matches = new Dictionary<Identity, StringBuilder>(ReferenceEqualityComparer.Instance);
+        var matches = new Dictionary<Identity, Match>(ReferenceEqualityComparer.Instance);
         for (var r = 0; r < direction.Rules.Length; r++)
         {
             var rule = direction.Rules[r];
@@ -31,20 +31,31 @@ internal static class PeerClasses
                 var ports = rule.HasNamedPorts ? NamedPortsText(rule, identity) : "";
                 if (rule.Peers.Length == 0 && ports.Length == 0)
                     continue;
-                if (!matches.TryGetValue(identity, out var text))
-                    matches.Add(identity, text = new StringBuilder());
-                text.Append(CultureInfo.InvariantCulture, $"{r}{ports};");
+                if (!matches.TryGetValue(identity, out var match))
+                    matches.Add(identity, match = new Match([], new StringBuilder()));
+                match.Rules.Add(r);
+                match.Key.Append(CultureInfo.InvariantCulture, $"{r}{ports};");
             }
         }
 
-        var groups = matches.GroupBy(m => m.Value.ToString(), m => m.Key, StringComparer.Ordinal).ToList();
+        int[] common = [.. Enumerable.Range(0, direction.Rules.Length).Where(r => direction.Rules[r].Peers.Length == 0)];
+        var groups = matches.GroupBy(m => m.Value.Key.ToString(), StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal).ToList();
         var ids = ContentIds.Assign(groups.Select(g => $"class {g.Key}"), first: 1);
         var others = identities.All.Where(i => !matches.ContainsKey(i));
-        var classes = new List<PeerClass> { new(0, [.. others], RulesOf(direction, "", null)) };
-        foreach (var group in groups.OrderBy(g => g.Key, StringComparer.Ordinal))
-            classes.Add(new PeerClass(ids[$"class {group.Key}"], [.. group.OrderBy(i => i.Id)], RulesOf(direction, group.Key, group.First())));
+        var classes = new List<PeerClass> { new(0, [.. others], RulesOf(direction, common, null)) };
+        foreach (var group in groups)
+        {
+            var (member, match) = group.First();
+            classes.Add(new PeerClass(ids[$"class {group.Key}"], [.. group.Select(m => m.Key).OrderBy(i => i.Id)],
+                RulesOf(direction, common.Union(match.Rules).Order(), member)));
+        }
+
         return classes;
     }
+
+    /// <param name="Rules">Places of the rules that name an identity.</param>
+    /// <param name="Key">The same, with the numbers that names of ports have there.</param>
+    private sealed record Match(List<int> Rules, StringBuilder Key);
 
     private static string NamedPortsText(SetRule rule, Identity identity)
     {
@@ -52,20 +63,8 @@ internal static class PeerClasses
         return string.Concat(numbers.Distinct().OrderBy(p => p.Protocol).ThenBy(p => p.First).Select(p => $":{p.First}/{(byte)p.Protocol}"));
     }
 
-    private static ImmutableArray<ClassRule> RulesOf(DirectionRules direction, string key, Identity? member)
-    {
-        var matched = key.Split(';', StringSplitOptions.RemoveEmptyEntries)
-            .Select(part => int.Parse(part.Split(':')[0], CultureInfo.InvariantCulture)).ToHashSet();
-        var rules = ImmutableArray.CreateBuilder<ClassRule>();
-        for (var r = 0; r < direction.Rules.Length; r++)
-        {
-            var rule = direction.Rules[r];
-            if (rule.Peers.Length == 0 || matched.Contains(r))
-                rules.Add(new ClassRule(rule, rule.HasNamedPorts ? Resolve(rule, member) : rule.Ports));
-        }
-
-        return rules.ToImmutable();
-    }
+    private static ImmutableArray<ClassRule> RulesOf(DirectionRules direction, IEnumerable<int> places, Identity? member) =>
+        [.. places.Select(r => direction.Rules[r]).Select(rule => new ClassRule(rule, rule.HasNamedPorts ? Resolve(rule, member) : rule.Ports))];
 
     private static ImmutableArray<PortMatch> Resolve(SetRule rule, Identity? member) =>
         [.. rule.Ports!.Value.SelectMany(p => p.Named is null ? [p] : PolicySets.Named(p, member?.Ports ?? [])).Distinct()];

@@ -22,6 +22,7 @@ internal sealed class PeerMatcher(IdentityTable identities)
         PodPeer pods => NamespacesOf(pods.Namespaces).SelectMany(ns => _pods[ns]).Where(i => pods.Pods.Matches(i.Labels)),
         CidrPeer cidr => identities.All.Where(i => i.Cidrs.Contains(cidr.Cidr) && !cidr.Except.Any(i.Cidrs.Contains)),
         EntityPeer { Entity: PolicyEntity.Host } => identities.All.Where(i => i.Kind == IdentityKind.Host),
+        EntityPeer { Entity: PolicyEntity.RemoteNode } => identities.All.Where(i => i.Kind == IdentityKind.RemoteNode),
         EntityPeer { Entity: PolicyEntity.Cluster } => identities.All.Where(i => i.Kind != IdentityKind.World),
         EntityPeer { Entity: PolicyEntity.World } => identities.All.Where(i => i.Kind == IdentityKind.World),
         _ => throw new ArgumentOutOfRangeException(nameof(peer), peer.GetType().Name, "a kind of peer this build does not know"),

@@ -3,29 +3,49 @@ using NodeMesh.Model;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>A rule as one pod is under it: names of its own ports are numbers now.</summary>
+/// <summary>A rule as one pod is under it: names of its own ports are numbers now, and isolation is a rule like any other.</summary>
+/// <param name="Verdict">Allow, Deny, or DefaultDeny for isolation; null: the rest of the tier has no say.</param>
 /// <param name="Peers">Empty: everybody.</param>
 /// <param name="Ports">Null: everything; empty: nothing (a name that the pod does not have).</param>
-/// <param name="Source">The policy, for logs.</param>
-/// <param name="Text">Equal rules have equal texts.</param>
+/// <param name="Policy">For logs.</param>
+/// <param name="Name">For people and hit counts: "NetworkPolicy shop/api ingress[0]".</param>
 internal sealed record SetRule(
-    PolicyAction Action, ImmutableArray<PolicyPeer> Peers, ImmutableArray<PortMatch>? Ports, ImmutableArray<HttpMatch> Http, string Source, string Text)
+    PolicyTier Tier,
+    Plan.Abi.Verdict? Verdict,
+    bool IsAudit,
+    ImmutableArray<PolicyPeer> Peers,
+    ImmutableArray<PortMatch>? Ports,
+    ImmutableArray<HttpMatch> Http,
+    string Policy,
+    string Name)
 {
+    /// <summary>Equal rules have equal texts.</summary>
+    public string Text { get; } = TextOf(Tier, Verdict, IsAudit, Peers, Ports, Http, Name);
+
     public bool LooksAtRequests => Http.Length > 0;
 
     public bool HasNamedPorts => Ports is { } ports && ports.Any(p => p.Named is not null);
+
+    private static string TextOf(
+        PolicyTier tier, Plan.Abi.Verdict? verdict, bool isAudit, ImmutableArray<PolicyPeer> peers, ImmutableArray<PortMatch>? ports, ImmutableArray<HttpMatch> http, string name)
+    {
+        var who = peers.Length == 0 ? "*" : Join(peers.Select(CanonicalText.Of));
+        var where = ports is { } list ? Join(list.Select(CanonicalText.Of)) : "*";
+        return $"{tier} {verdict?.ToString() ?? "Pass"}{(isAudit ? " audit" : "")} {name} peers={who} ports={where} {Join(http.Select(CanonicalText.Of))}";
+    }
+
+    private static string Join(IEnumerable<string> texts) => string.Join(" | ", texts.Order(StringComparer.Ordinal));
 }
 
-/// <param name="Isolated">What no rule allows is refused.</param>
-/// <param name="Rules">Sorted by text, each once.</param>
-internal sealed record DirectionRules(bool Isolated, ImmutableArray<SetRule> Rules)
+/// <param name="Rules">In the order of judging: the first that matches decides.</param>
+internal sealed record DirectionRules(ImmutableArray<SetRule> Rules)
 {
-    public string Text => $"isolated={Isolated}\n{string.Join('\n', Rules.Select(r => r.Text))}";
+    public string Text => string.Join('\n', Rules.Select(r => r.Text));
 }
 
 /// <summary>Everything that policies say to a pod; pods to which the same is said share a set.</summary>
 /// <param name="Policies">Names of the policies, sorted.</param>
 internal sealed record PolicySet(DirectionRules Ingress, DirectionRules Egress, ImmutableSortedSet<string> Policies)
 {
-    public string Text { get; } = $"ingress {Ingress.Text}\negress {Egress.Text}";
+    public string Text { get; } = $"ingress\n{Ingress.Text}\negress\n{Egress.Text}";
 }

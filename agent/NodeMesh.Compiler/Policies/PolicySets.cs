@@ -1,30 +1,56 @@
 using System.Collections.Immutable;
 using NodeMesh.Compiler.Identities;
 using NodeMesh.Model;
+using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>Gathers what all policies together say to a pod.</summary>
+/// <summary>Gathers what all policies together say to a pod, as one list per direction whose first matching rule decides (docs/policies.md).</summary>
 internal static class PolicySets
 {
-    private static readonly ImmutableArray<PortMatch> AllOfTcp = [new PortMatch(Protocol.Tcp, 0, 65535, null)];
+    private static readonly ImmutableArray<PortMatch> AllOfTcp = [PortMatch.All(Protocol.Tcp)];
 
     /// <summary>Null when no policy selects the pod.</summary>
-    public static PolicySet? Of(Workload pod, ImmutableArray<Policy> policies, IdentityTable identities)
+    /// <param name="isAudit">Every policy only counts.</param>
+    public static PolicySet? Of(Workload pod, ImmutableArray<Policy> policies, IdentityTable identities, bool isAudit)
     {
         var ns = identities.Namespaces[pod.Name.Namespace];
-        var selecting = policies.Where(p => p.Namespaces.Matches(ns) && p.Subject.Matches(pod.Labels)).ToList();
+        var selecting = policies.Where(p => p.Namespaces.Matches(ns) && p.Subject.Matches(pod.Labels))
+            .Select(p => isAudit ? p with { IsAudit = true } : p)
+            .OrderBy(p => p.Tier).ThenBy(p => p.Priority).ThenBy(p => p.Name).ThenBy(p => p.Kind)
+            .ToList();
         if (selecting.Count == 0)
             return null;
 
         return new PolicySet(
-            Direction(selecting.Any(p => p.IsolatesIngress), selecting.SelectMany(p => p.Ingress.Select(r => Resolve(r, p, rule => IngressPorts(rule, pod))))),
-            Direction(selecting.Any(p => p.IsolatesEgress), selecting.SelectMany(p => p.Egress.Select(r => Resolve(r, p, EgressPorts)))),
+            Rules(selecting, Direction.Ingress, rule => IngressPorts(rule, pod)),
+            Rules(selecting, Direction.Egress, EgressPorts),
             [.. selecting.Select(p => p.Ref.ToString())]);
     }
 
-    private static DirectionRules Direction(bool isolated, IEnumerable<SetRule> rules) =>
-        new(isolated, [.. rules.DistinctBy(r => r.Text, StringComparer.Ordinal).OrderBy(r => r.Text, StringComparer.Ordinal)]);
+    private static DirectionRules Rules(List<Policy> policies, Direction direction, Func<PolicyRule, ImmutableArray<PortMatch>?> ports)
+    {
+        var rules = policies.SelectMany(policy => Of(policy, direction).Select(rule => Resolve(rule, policy, ports))).Concat(Isolation(policies, direction));
+
+        // Stable: within its rank a rule stays where its policy and its place in it put it.
+        return new DirectionRules([.. rules.DistinctBy(r => r.Text, StringComparer.Ordinal).OrderBy(r => r.Tier).ThenBy(RankInTier)]);
+    }
+
+    private static ImmutableArray<PolicyRule> Of(Policy policy, Direction direction) => direction == Direction.Ingress ? policy.Ingress : policy.Egress;
+
+    /// <summary>What no rule of the namespace tier allows is refused. Of several policies that say so, one does; one under audit cannot stand for the others.</summary>
+    private static IEnumerable<SetRule> Isolation(List<Policy> policies, Direction direction) => policies
+        .Where(p => direction == Direction.Ingress ? p.IsolatesIngress : p.IsolatesEgress)
+        .DistinctBy(p => p.IsAudit)
+        .Select(p => new SetRule(PolicyTier.Namespace, Verdict.DefaultDeny, p.IsAudit, [], null, [], p.Ref.ToString(), $"{p.Ref} (isolates {Word(direction)})"));
+
+    private static int RankInTier(SetRule rule) => (rule.Tier, rule.Verdict) switch
+    {
+        (not PolicyTier.Namespace, _) => 0,
+        (_, Verdict.Deny) => 0,
+        (_, Verdict.Allow) => 1,
+        _ => 2,
+    };
 
     private static SetRule Resolve(PolicyRule rule, Policy policy, Func<PolicyRule, ImmutableArray<PortMatch>?> resolve)
     {
@@ -33,15 +59,9 @@ internal static class PolicySets
         // Requests travel over TCP only; without this a rule about methods would take UDP and ICMP away.
         if (ports is null && rule.Http.Length > 0)
             ports = AllOfTcp;
-
-        var peers = rule.Peers.Length == 0 ? "*" : string.Join(" | ", rule.Peers.Select(CanonicalText.Of).Order(StringComparer.Ordinal));
-        var where = ports is { } list ? string.Join(" | ", list.Select(CanonicalText.Of).Order(StringComparer.Ordinal)) : "*";
-        var http = string.Join(" | ", rule.Http.Select(CanonicalText.Of).Order(StringComparer.Ordinal));
-
-        // A refusal by request names its policy in the log, so such rules of two policies are two rules.
-        var source = policy.Ref.ToString();
-        var text = $"{rule.Action} peers={peers} ports={where} {http}{(rule.Http.Length > 0 ? $" of {source}" : "")}";
-        return new SetRule(rule.Action, rule.Peers, ports, rule.Http, source, text);
+        var peers = rule.Peers.Any(p => p is EntityPeer { Entity: PolicyEntity.All }) ? [] : rule.Peers;
+        Verdict? verdict = rule.Action switch { PolicyAction.Allow => Verdict.Allow, PolicyAction.Deny => Verdict.Deny, _ => null };
+        return new SetRule(policy.Tier, verdict, policy.IsAudit, peers, ports, rule.Http, policy.Ref.ToString(), $"{policy.Ref} {rule.Name}");
     }
 
     private static ImmutableArray<PortMatch>? IngressPorts(PolicyRule rule, Workload pod) => rule.Ports.Length == 0
@@ -55,4 +75,6 @@ internal static class PolicySets
     public static IEnumerable<PortMatch> Named(PortMatch port, ImmutableArray<NamedPort> ports) => ports
         .Where(p => p.Name == port.Named && (port.Protocol == Protocol.Any || port.Protocol == p.Protocol))
         .Select(p => new PortMatch(p.Protocol, p.Number, p.Number, null));
+
+    private static string Word(Direction direction) => direction.ToString().ToLowerInvariant();
 }

@@ -6,7 +6,7 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>This node's pods, the sets of rules they are under, and for each set: peers in classes, verdicts by class and port.</summary>
+/// <summary>This node's pods, the sets of rules they are under, and the rows of each set.</summary>
 internal static class PolicyStage
 {
     public static void Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PlanBuilder plan)
@@ -14,24 +14,38 @@ internal static class PolicyStage
         var pods = LocalPods(mesh, node, plan);
         var sets = new Dictionary<Workload, PolicySet>();
         foreach (var pod in pods)
-            if (PolicySets.Of(pod, mesh.Policies, identities) is { } set)
+            if (PolicySets.Of(pod, mesh.Policies, identities, node.AuditsPolicies) is { } set)
                 sets.Add(pod, set);
 
-        var ids = ContentIds.Assign(sets.Values.Select(s => s.Text), first: 1);
+        var groups = sets.GroupBy(s => s.Value.Text, StringComparer.Ordinal).ToList();
+        var ids = ContentIds.Assign(groups.Select(g => g.Key), first: 1);
+        var rules = ContentIds.Assign(groups.SelectMany(g => RuleNames(g.First().Value)), first: 1);
+        foreach (var (name, id) in rules)
+            plan.RuleNames[id] = name;
+
         var matcher = new PeerMatcher(identities);
-        var seenByProxy = new HashSet<uint>();
-        foreach (var group in sets.Values.GroupBy(s => s.Text, StringComparer.Ordinal))
+        var all = new List<SetRows>();
+        foreach (var group in groups)
         {
             var id = ids[group.Key];
-            plan.PolicySetNames[id] = string.Join(", ", group.SelectMany(s => s.Policies).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
-            if (WriteDirection(id, Direction.Ingress, group.First().Ingress, identities, matcher, plan))
-                seenByProxy.Add(id);
-            WriteDirection(id, Direction.Egress, group.First().Egress, identities, matcher, plan);
+            all.Add(SetRows.Of(id, group.First().Value, identities, matcher, rules));
+            plan.PolicySetNames[id] = string.Join(", ", group.First().Value.Policies);
         }
 
+        var fitting = PolicyFit.Choose(all, node.PolicyRoom).ToDictionary(rows => rows.Id);
+        foreach (var rows in fitting.Values)
+            plan.Add(rows);
         foreach (var pod in pods)
-            AddEndpoint(pod, sets.TryGetValue(pod, out var set) ? ids[set.Text] : 0, identities, seenByProxy, plan);
+        {
+            var set = sets.TryGetValue(pod, out var under) ? ids[under.Text] : 0;
+            var isHeld = set != 0 && !fitting.ContainsKey(set);
+            AddEndpoint(pod, set, isHeld, identities, fitting.GetValueOrDefault(set)?.AsksProxy ?? false, plan);
+            if (isHeld)
+                PolicyFit.Report(pod, all.Single(rows => rows.Id == set), plan.PolicySetNames[set], node.PolicyRoom, plan);
+        }
     }
+
+    private static IEnumerable<string> RuleNames(PolicySet set) => set.Ingress.Rules.Concat(set.Egress.Rules).Select(r => r.Name);
 
     private static List<Workload> LocalPods(MeshSnapshot mesh, NodeFacts node, PlanBuilder plan)
     {
@@ -50,45 +64,14 @@ internal static class PolicyStage
         return local;
     }
 
-    private static void AddEndpoint(Workload pod, uint set, IdentityTable identities, HashSet<uint> seenByProxy, PlanBuilder plan)
+    private static void AddEndpoint(Workload pod, uint set, bool isHeld, IdentityTable identities, bool asksProxy, PlanBuilder plan)
     {
         ImmutableArray<IpAddr> addresses = [.. pod.Addresses.Where(a => identities.Owners[a] == pod.Name).Distinct()];
         var identity = addresses.Length > 0 ? identities.Of(addresses[0]) : (uint)IdentityId.Unknown;
-        plan.Endpoints.Add(new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set));
-        if (!seenByProxy.Contains(set))
+        plan.Endpoints.Add(new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set) { IsHeld = isHeld });
+        if (!asksProxy)
             return;
         foreach (var address in addresses)
             plan.MayBeDialled(address);
-    }
-
-    /// <returns>Whether some class must be seen by the proxy.</returns>
-    private static bool WriteDirection(
-        uint set, Direction direction, DirectionRules rules, IdentityTable identities, PeerMatcher matcher, PlanBuilder plan)
-    {
-        var redirects = false;
-        foreach (var klass in PeerClasses.Of(rules, identities, matcher))
-        {
-            var redirectsClass = false;
-            foreach (var row in VerdictTable.Of(rules.Isolated, klass.Rules))
-            {
-                var key = row.Ports.Key(set, klass.Id, direction);
-                plan.Verdicts.Add(key, new VerdictEntry { Verdict = (byte)row.Verdict });
-                if (row.Http is { } http)
-                    plan.Http.Add(key, http);
-                redirectsClass |= row.Verdict == Verdict.Redirect;
-            }
-
-            foreach (var member in klass.Members)
-            {
-                if (klass.Id != 0)
-                    plan.Classes.Add(new ClassKey { Set = set, Identity = member.Id, Direction = (byte)direction }, new ClassEntry { Klass = klass.Id });
-                if (redirectsClass && direction == Direction.Egress)
-                    plan.MayBeDialled(member.Id);
-            }
-
-            redirects |= redirectsClass;
-        }
-
-        return redirects;
     }
 }

@@ -14,6 +14,9 @@ internal sealed class KernelTables : IDisposable
     private readonly List<IDisposable> _maps = [];
     private readonly List<IMirrorTable> _tables = [];
     private readonly List<BackendEntry> _goneBackends = [];
+
+    // Sets without rows in the plan, since there is no room for them.
+    private readonly HashSet<uint> _unfitSets = [];
     private readonly MirrorTable<IdentityKey, IdentityEntry> _identities;
     private readonly MirrorTable<BackendKey, BackendEntry> _backends;
     private readonly MirrorTable<SlotKey, SlotEntry> _slots;
@@ -68,6 +71,7 @@ internal sealed class KernelTables : IDisposable
 
         var rows = new Dictionary<EndpointKey, EndpointEntry>();
         var pods = new Dictionary<PodKey, PodEntry>();
+        _unfitSets.Clear();
         foreach (var (endpoint, link) in endpoints)
         {
             var ifindex = (uint)link.Ifindex;
@@ -85,6 +89,8 @@ internal sealed class KernelTables : IDisposable
                 HostMac1 = link.HostMac.Word1,
                 HostMac2 = link.HostMac.Word2,
             };
+            if (endpoint.IsHeld)
+                _unfitSets.Add(endpoint.PolicySet);
             foreach (var address in endpoint.Addresses)
                 pods[new PodKey { Addr = Addr.From(address) }] = new PodEntry { Ifindex = ifindex };
         }
@@ -102,6 +108,7 @@ internal sealed class KernelTables : IDisposable
         // Rows of policy sets come first: nobody is under a new one yet.
         var settled = _switch.Recover(tally);
         var broken = UpsertSets(tally);
+        broken.UnionWith(_unfitSets);
 
         if (removals)
         {

@@ -35,6 +35,7 @@ public static class MetricCatalog
     public static readonly MetricSpec Diagnostics = new("nodemesh_diagnostics", MetricType.Gauge, "What is wrong in the objects as written; nodemesh diagnostics lists them", "severity");
 
     public static readonly MetricSpec Requests = new("nodemesh_proxy_requests_total", MetricType.Counter, "HTTP requests answered; reason is the access log's response flag, or - when nothing was wrong", "route", "cluster", "code", "reason");
+    public static readonly MetricSpec Audited = new("nodemesh_proxy_audited_requests_total", MetricType.Counter, "Requests, and connections that carried none, that the proxy let through and a policy under audit would have refused; rule names it, others are those beyond 1024 per worker", "rule");
     public static readonly MetricSpec RequestDuration = new("nodemesh_proxy_request_duration_seconds", MetricType.Histogram, "From a request's first byte to its answer's last", "route", "cluster");
     public static readonly MetricSpec Connections = new("nodemesh_proxy_connections_total", MetricType.Counter, "Client connections that the proxy took, by what they turned out to be", "kind");
     public static readonly MetricSpec ConnectionsActive = new("nodemesh_proxy_connections_active", MetricType.Gauge, "Those open now", "kind");
@@ -56,7 +57,7 @@ public static class MetricCatalog
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
         Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
-        Requests, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
+        Requests, Audited, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
         UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,
     ];
 }

@@ -57,8 +57,11 @@ internal sealed partial class HttpExchange
     /// <summary>In order, from where a pause left off; then the upstream.</summary>
     private void RunRequestFilters()
     {
-        if (RunFilters(response: false))
-            Connect(reuse: true);
+        if (!RunFilters(response: false))
+            return;
+        if (_context.Audited is { } rule)
+            worker.Stats.CountAudited(rule);
+        Connect(reuse: true);
     }
 
     /// <summary>In order, from where a pause left off; then the response begins.</summary>

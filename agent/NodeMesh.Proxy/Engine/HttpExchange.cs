@@ -265,6 +265,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         _context.Endpoint = _pick.Endpoint.Address;
         _context.EgressRules = _pick.Policy.Egress;
         _context.IngressRules = _pick.Policy.Ingress;
+        _context.Audited = _pick.Policy.Audit;
         return true;
     }
 

@@ -22,6 +22,8 @@ internal sealed class TcpTunnel(Worker worker, DownstreamConnection client)
         client.Early = null;
         if (_upstream is null)
             return false;
+        if (worker.Policy.Judge(worker.State.Current, client.Client, _upstream.Endpoint.Address).AuditOfBytes is { } rule)
+            worker.Stats.CountAudited(rule);
         Adopt(_upstream);
         return true;
     }

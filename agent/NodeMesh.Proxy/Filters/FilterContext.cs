@@ -28,6 +28,9 @@ internal sealed class FilterContext(int filterCount)
     /// <summary>Request rules of the endpoint's ingress from this client; null when its verdict needs none.</summary>
     public HttpPolicyPlan? IngressRules { get; internal set; }
 
+    /// <summary>The rule of a policy under audit that would have refused the request; null: none would.</summary>
+    public string? Audited { get; set; }
+
     /// <summary>The filter's own answer, with Respond.</summary>
     public LocalReply Reply { get; set; }
 
@@ -44,6 +47,7 @@ internal sealed class FilterContext(int filterCount)
         RequestEdits.Reset();
         ResponseEdits.Reset();
         EgressRules = IngressRules = null;
+        Audited = null;
         Reply = default;
         Slots.AsSpan().Clear();
     }

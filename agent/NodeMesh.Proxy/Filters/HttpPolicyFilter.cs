@@ -28,6 +28,7 @@ internal sealed class HttpPolicyFilter : IFilter
         switch (judgement.Verdict)
         {
             case HttpVerdict.Allow:
+                Audit(context, rules.Audit);
                 return true;
             case HttpVerdict.AmbiguousPath:
                 context.Reply = new LocalReply(400, CloseReason.DownstreamProtocolError, "The path can be read in two ways.\n", AmbiguousPath);
@@ -36,5 +37,18 @@ internal sealed class HttpPolicyFilter : IFilter
                 context.Reply = new LocalReply(403, CloseReason.PolicyDenied, "Refused by policy.\n", judgement.Policy ?? NothingAllows);
                 return false;
         }
+    }
+
+    private static void Audit(FilterContext context, HttpPolicyPlan? rules)
+    {
+        if (rules is null || context.Audited is not null)
+            return;
+        var judgement = HttpPolicyJudge.For(rules).Judge(context.Request);
+        context.Audited = judgement.Verdict switch
+        {
+            HttpVerdict.Allow => null,
+            HttpVerdict.AmbiguousPath => AmbiguousPath,
+            _ => judgement.Rule ?? rules.Rest ?? NothingAllows,
+        };
     }
 }

@@ -17,7 +17,8 @@ internal enum HttpVerdict : byte
 }
 
 /// <param name="Policy">The deciding rule's policy, "MeshPolicy shop/read-only"; null when no rule decided (default deny, or allow by a rule without conditions).</param>
-internal readonly record struct HttpJudgement(HttpVerdict Verdict, string? Policy);
+/// <param name="Rule">The deciding rule's name, for counts; null as <paramref name="Policy"/>.</param>
+internal readonly record struct HttpJudgement(HttpVerdict Verdict, string? Policy, string? Rule = null);
 
 /// <summary>An <see cref="HttpPolicyPlan"/> ready for the hot path; judging allocates nothing.</summary>
 internal sealed class HttpPolicyJudge
@@ -61,7 +62,7 @@ internal sealed class HttpPolicyJudge
         foreach (var rule in _deny)
         {
             if (rule.Matches(head, host, path))
-                return new HttpJudgement(HttpVerdict.Deny, rule.Policy);
+                return new HttpJudgement(HttpVerdict.Deny, rule.Policy, rule.Rule);
         }
 
         if (_allowAll)
@@ -69,7 +70,7 @@ internal sealed class HttpPolicyJudge
         foreach (var rule in _allow)
         {
             if (rule.Matches(head, host, path))
-                return new HttpJudgement(HttpVerdict.Allow, rule.Policy);
+                return new HttpJudgement(HttpVerdict.Allow, rule.Policy, rule.Rule);
         }
 
         return new HttpJudgement(HttpVerdict.Deny, null);
@@ -83,6 +84,8 @@ internal sealed class HttpPolicyJudge
         private readonly HeaderMatcher[] _headers = [.. OrEmpty(plan.Match.Headers).Select(h => new HeaderMatcher(h, whenBroken))];
 
         public string Policy { get; } = plan.Policy;
+
+        public string? Rule { get; } = plan.Rule.Length == 0 ? null : plan.Rule;
 
         public bool Matches(RequestHead head, ReadOnlySpan<byte> host, ReadOnlySpan<byte> path) =>
             MatchesMethod(head.Method) && MatchesHost(host) && MatchesPath(path) && HeaderMatcher.All(_headers, head);

@@ -6,6 +6,7 @@ namespace NodeMesh.Proxy.Stats;
 /// <param name="Active">Client connections now, by kind.</param>
 /// <param name="Total">Client connections since the start, by the kind they became.</param>
 /// <param name="ConnectionErrors">Connections that ended badly outside any request.</param>
+/// <param name="Audited">Requests, and connections that carried none, that policies under audit would have refused, by rule.</param>
 /// <param name="UpstreamActive">Upstream connections carrying a request or bytes.</param>
 /// <param name="UpstreamIdle">Upstream connections waiting in the pools.</param>
 /// <param name="BuffersRented">Buffers of 32 KiB (or 128 KiB for large heads) out with connections.</param>
@@ -13,6 +14,7 @@ public sealed record ProxySnapshot(
     ImmutableDictionary<ConnectionKind, long> Active,
     ImmutableDictionary<ConnectionKind, long> Total,
     ImmutableDictionary<CloseReason, long> ConnectionErrors,
+    ImmutableDictionary<string, long> Audited,
     ImmutableArray<RequestCount> Requests,
     ImmutableArray<RouteLatency> Latencies,
     ImmutableArray<ListenerStatus> Listeners,

@@ -10,6 +10,7 @@ internal sealed class SnapshotBuilder
     private readonly long[] _active = new long[3];
     private readonly long[] _total = new long[3];
     private readonly long[] _errors = new long[Enum.GetValues<CloseReason>().Length];
+    private readonly Dictionary<string, long> _audited = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Route, string Cluster, int Code, CloseReason Reason), long> _requests = new();
     private readonly Dictionary<(string Route, string Cluster), LatencyHistogram> _latencies = new();
     private long _in, _out, _opened, _reused, _retries, _upActive, _idle, _buffers, _acceptErrors, _dropped;
@@ -27,6 +28,8 @@ internal sealed class SnapshotBuilder
 
             for (var i = 0; i < _errors.Length; i++)
                 _errors[i] += stats.ConnectionErrors[i];
+            foreach (var (rule, count) in stats.Audited)
+                _audited[rule] = _audited.GetValueOrDefault(rule) + count;
             foreach (var route in stats.Routes)
                 Add(route);
             _in += stats.BytesFromClients;
@@ -50,6 +53,7 @@ internal sealed class SnapshotBuilder
                 ByEnum<ConnectionKind>(_active),
                 ByEnum<ConnectionKind>(_total),
                 ByEnum<CloseReason>(_errors),
+                _audited.ToImmutableDictionary(StringComparer.Ordinal),
                 [.. _requests.Select(r => new RequestCount(r.Key.Route, r.Key.Cluster, r.Key.Code, r.Key.Reason, r.Value))],
                 [.. _latencies.Select(l => new RouteLatency(l.Key.Route, l.Key.Cluster, l.Value))],
                 listeners,

@@ -30,7 +30,19 @@ internal sealed class WorkerStats
     public long AcceptErrors;
     public long AccessLogDropped;
 
+    /// <summary>What policies under audit would have refused, by rule.</summary>
+    public Dictionary<string, long> Audited { get; } = new(StringComparer.Ordinal);
+
     public IEnumerable<RouteStats> Routes => _routes.Values;
+
+    /// <summary>Rules come and go with policies, so there is a bound; those beyond it share one count.</summary>
+    public void CountAudited(string rule)
+    {
+        const int MaxRules = 1024;
+        const string Others = "others";
+        var key = Audited.Count < MaxRules || Audited.ContainsKey(rule) ? rule : Others;
+        Audited[key] = Audited.GetValueOrDefault(key) + 1;
+    }
 
     public RouteStats Route(string route, string cluster)
     {

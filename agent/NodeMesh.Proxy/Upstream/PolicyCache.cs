@@ -13,10 +13,16 @@ internal sealed record PolicyDecision(bool Allowed, HttpPolicyPlan? Egress, Http
     public static readonly PolicyDecision Allow = new(true, null, null);
     public static readonly PolicyDecision Deny = new(false, null, null);
 
-    /// <summary>Bytes that are no HTTP may pass: no request rule could refuse them.</summary>
-    public bool AllowsAnyBytes => Allowed && Passes(Egress) && Passes(Ingress);
+    /// <summary>The rule of a policy under audit that would have refused whatever the request is; null: none would.</summary>
+    public string? Audit { get; init; }
 
-    private static bool Passes(HttpPolicyPlan? rules) => rules is null || (rules.AllowAll && rules.Deny.IsEmpty);
+    /// <summary>Bytes that are no HTTP may pass: no request rule could refuse them.</summary>
+    public bool AllowsAnyBytes => Allowed && Egress is null or { PassesAnything: true } && Ingress is null or { PassesAnything: true };
+
+    /// <summary>As <see cref="Audit"/>, for bytes that are no HTTP.</summary>
+    public string? AuditOfBytes => Audit ?? RuleOf(Egress?.Audit) ?? RuleOf(Ingress?.Audit);
+
+    private static string? RuleOf(HttpPolicyPlan? rules) => rules is null or { PassesAnything: true } ? null : rules.Deny.Concat(rules.Allow).First().Rule;
 }
 
 /// <summary>Verdicts of one worker under one plan. Judging costs up to 129 lookups for an unknown address, so it is done once per pair.</summary>
@@ -43,27 +49,34 @@ internal sealed class PolicyCache
 
     private static PolicyDecision Decide(ProxyPlan plan, IpAddr client, EndpointAddress endpoint)
     {
-        HttpPolicyPlan? egress = null, ingress = null;
-        if (plan.LocalPods.TryGetValue(client, out var from)
-            && !Passes(plan.Policy, from.PolicySet, Direction.Egress, endpoint.Address, endpoint.Port, out egress))
-            return PolicyDecision.Deny;
-        if (plan.LocalPods.TryGetValue(endpoint.Address, out var to)
-            && !Passes(plan.Policy, to.PolicySet, Direction.Ingress, client, endpoint.Port, out ingress))
-            return PolicyDecision.Deny;
-        return egress is null && ingress is null ? PolicyDecision.Allow : new PolicyDecision(true, egress, ingress);
+        var (egress, ingress) = (PolicyDecision.Allow, PolicyDecision.Allow);
+        if (plan.LocalPods.TryGetValue(client, out var from))
+            egress = Decide(plan.Policy, from.PolicySet, Direction.Egress, endpoint.Address, endpoint.Port);
+        if (egress.Allowed && plan.LocalPods.TryGetValue(endpoint.Address, out var to))
+            ingress = Decide(plan.Policy, to.PolicySet, Direction.Ingress, client, endpoint.Port);
+        return !egress.Allowed || !ingress.Allowed ? PolicyDecision.Deny
+            : egress == PolicyDecision.Allow && ingress == PolicyDecision.Allow ? PolicyDecision.Allow
+            : new PolicyDecision(true, egress.Egress, ingress.Ingress) { Audit = egress.Audit ?? ingress.Audit };
     }
 
-    private static bool Passes(PolicyPlan policy, uint set, Direction direction, IpAddr peer, ushort port, out HttpPolicyPlan? rules)
+    private static PolicyDecision Decide(PolicyPlan policy, uint set, Direction direction, IpAddr peer, ushort port)
     {
-        rules = null;
         if (set == 0)
-            return true;
-        var verdict = PolicyJudge.Judge(policy, set, direction, PolicyJudge.IdentityOf(policy, peer), Protocol.Tcp, port, out rules);
-        return verdict switch
+            return PolicyDecision.Allow;
+        if (PolicyJudge.Find(policy, set, direction, PolicyJudge.IdentityOf(policy, peer), Protocol.Tcp, port) is not { } row)
+            return PolicyDecision.Deny;
+        var rules = policy.Http.GetValueOrDefault(row.Key);
+        var passes = (Verdict)row.Value.Verdict switch
         {
             Verdict.Allow => true,
             Verdict.Redirect => rules is not null,
             _ => false,
+        };
+        if (!passes)
+            return PolicyDecision.Deny;
+        return new PolicyDecision(true, direction == Direction.Egress ? rules : null, direction == Direction.Ingress ? rules : null)
+        {
+            Audit = row.Value.Audit == 0 ? null : policy.Rules.GetValueOrDefault(row.Value.AuditRule) ?? direction.ToString(),
         };
     }
 }

@@ -21,6 +21,7 @@ internal static class Kinds
 {
     public const string GatewayGroup = "gateway.networking.k8s.io";
     public const string MeshGroup = "nodemesh.io";
+    public const string PolicyGroup = "policy.networking.k8s.io";
 
     public static readonly KindInfo Namespace = new("Namespace", "", ["v1"], Namespaced: false, Strict: false);
     public static readonly KindInfo Node = new("Node", "", ["v1"], Namespaced: false, Strict: false);
@@ -31,6 +32,7 @@ internal static class Kinds
     public static readonly KindInfo NetworkPolicy = new("NetworkPolicy", "networking.k8s.io", ["v1"], Namespaced: true, Strict: true);
     public static readonly KindInfo MeshPolicy = new("MeshPolicy", MeshGroup, ["v1alpha1"], Namespaced: true, Strict: true);
     public static readonly KindInfo ClusterMeshPolicy = new("ClusterMeshPolicy", MeshGroup, ["v1alpha1"], Namespaced: false, Strict: true);
+    public static readonly KindInfo ClusterNetworkPolicy = new("ClusterNetworkPolicy", PolicyGroup, ["v1alpha2"], Namespaced: false, Strict: true);
     public static readonly KindInfo HttpRoute = new("HTTPRoute", GatewayGroup, ["v1", "v1beta1"], Namespaced: true, Strict: true);
     public static readonly KindInfo Gateway = new("Gateway", GatewayGroup, ["v1", "v1beta1"], Namespaced: true, Strict: true);
     public static readonly KindInfo GatewayClass = new("GatewayClass", GatewayGroup, ["v1", "v1beta1"], Namespaced: false, Strict: true);
@@ -38,7 +40,8 @@ internal static class Kinds
 
     private static readonly KindInfo[] All =
     [
-        Namespace, Node, Pod, Service, EndpointSlice, Secret, NetworkPolicy, MeshPolicy, ClusterMeshPolicy, HttpRoute, Gateway, GatewayClass, ReferenceGrant,
+        Namespace, Node, Pod, Service, EndpointSlice, Secret, NetworkPolicy, MeshPolicy, ClusterMeshPolicy, ClusterNetworkPolicy, HttpRoute, Gateway,
+        GatewayClass, ReferenceGrant,
     ];
 
     public static string Names => string.Join(", ", All.Select(k => k.Kind));

@@ -7,8 +7,6 @@ namespace NodeMesh.Sources.Translate;
 /// <summary>nodemesh.io/v1alpha1 MeshPolicy and ClusterMeshPolicy. The same fields are in deploy/crds/.</summary>
 internal static class MeshPolicyTranslator
 {
-    private static readonly PortMatch AnyTcpPort = new(Protocol.Tcp, 0, 65535, null);
-
     public static Policy Translate(ApiObject obj, Fields root)
     {
         Metadata.Read(root, obj);
@@ -23,11 +21,22 @@ internal static class MeshPolicyTranslator
 
         var subject = Selectors.Read(spec.Get("podSelector"));
         var namespaces = isCluster ? Selectors.Namespaces(spec.Get("namespaceSelector")) : own;
+        var isAudit = spec.Get("action")?.OneOf("Enforce", "Audit") == "Audit";
         var ingress = PolicyParts.ReadAll(spec.Items("ingress"), item => Rule(item, "from", own)) ?? [];
         var egress = PolicyParts.ReadAll(spec.Items("egress"), item => Rule(item, "to", own)) ?? [];
-        if (ingress.Length + egress.Length == 0 && !spec.Report.Failed)
-            spec.Report.Warning("idle-policy", spec.Path, spec.At, "the policy has no rule; add ingress or egress rules", "the policy has no effect");
-        return new Policy(kind, obj.Name, subject, namespaces, ingress.Any(IsAllow), egress.Any(IsAllow), ingress, egress, obj.Location);
+        var types = PolicyParts.PolicyTypes(spec);
+        if (types is null && ingress.Length + egress.Length == 0 && !spec.Report.Failed)
+            spec.Report.Warning("idle-policy", spec.Path, spec.At, "the policy has no rule; add ingress or egress rules, or policyTypes to refuse everything", "the policy has no effect");
+        var (isIngress, isEgress) = types ?? (true, true);
+        PolicyParts.WarnIdle(spec, "ingress", isIngress, ingress.Length);
+        PolicyParts.WarnIdle(spec, "egress", isEgress, egress.Length);
+
+        // A policy of Deny rules takes away and leaves the rest as it was, unless it says which directions it closes.
+        return new Policy(kind, obj.Name, subject, namespaces, types?.Ingress ?? ingress.Any(IsAllow), types?.Egress ?? egress.Any(IsAllow),
+            isIngress ? ingress : [], isEgress ? egress : [], obj.Location)
+        {
+            IsAudit = isAudit,
+        };
     }
 
     private static bool IsAllow(PolicyRule rule) => rule.Action == PolicyAction.Allow;
@@ -40,19 +49,33 @@ internal static class MeshPolicyTranslator
         var action = rule.Get("action")?.OneOf("Allow", "Deny") == "Deny" ? PolicyAction.Deny : PolicyAction.Allow;
         var peers = PolicyParts.ReadAll(rule.Items(peersField), p => Peer(p, own));
         var portItems = rule.Items("ports");
-        var ports = PolicyParts.ReadPorts(portItems);
+        var ports = PolicyParts.ReadPorts(portItems, MeshPorts.Read);
+        var services = peersField == "to" ? PolicyParts.ReadAll(rule.Items("toServices"), item => Service(item, own)) : [];
         var httpItems = rule.Items("http");
         var http = PolicyParts.ReadAll(httpItems, Http);
         if (httpItems.Length > 0)
-            ports = TcpOnly(portItems, ports);
-        return peers is { } p && http is { } h ? new PolicyRule(action, p, ports, h) : null;
+            ports = TcpOnly(portItems, ports, hasServices: services is not { Length: 0 });
+        return peers is { } p && http is { } h && services is { } s
+            ? new PolicyRule(action, p, ports, h) { Name = PolicyParts.RuleName(rule), Services = [.. s.Select(service => service.Name).Distinct()] }
+            : null;
     }
 
-    /// <summary>Requests travel over TCP only; a rule about requests on every port means every TCP port.</summary>
-    private static ImmutableArray<PortMatch> TcpOnly(ImmutableArray<Value> items, ImmutableArray<PortMatch> ports)
+    /// <summary>A Service by name; in the policy's own namespace unless it says another.</summary>
+    private static ServiceName? Service(Value item, NamespaceMatch own)
+    {
+        using var service = item.Map();
+        var name = service?.Require("name")?.Text();
+        var ns = own.Name is { } home ? service?.Text("namespace") ?? home : service?.Require("namespace")?.Text();
+        return name is null || ns is null ? null : new ServiceName(new ObjectName(ns, name));
+    }
+
+    private sealed record ServiceName(ObjectName Name);
+
+    /// <summary>Requests travel over TCP only; a rule about requests on every port means every TCP port, or those of its services.</summary>
+    private static ImmutableArray<PortMatch> TcpOnly(ImmutableArray<Value> items, ImmutableArray<PortMatch> ports, bool hasServices)
     {
         if (items.Length == 0)
-            return [AnyTcpPort];
+            return hasServices ? [] : [PortMatch.All(Protocol.Tcp)];
         if (items.Length == ports.Length)
             for (var i = 0; i < ports.Length; i++)
                 if (ports[i].Protocol != Protocol.Tcp)
@@ -78,11 +101,14 @@ internal static class MeshPolicyTranslator
         return hasBlock ? block : hasEntity ? entity : pods;
     }
 
-    private static EntityPeer? Entity(Value? value) => value?.OneOf("host", "cluster", "world") switch
+    private static EntityPeer? Entity(Value? value) => value?.OneOf("host", "remote-node", "cluster", "world", "all", "kube-apiserver") switch
     {
         "host" => new EntityPeer(PolicyEntity.Host),
+        "remote-node" => new EntityPeer(PolicyEntity.RemoteNode),
         "cluster" => new EntityPeer(PolicyEntity.Cluster),
         "world" => new EntityPeer(PolicyEntity.World),
+        "all" => new EntityPeer(PolicyEntity.All),
+        "kube-apiserver" => new EntityPeer(PolicyEntity.KubeApiserver),
         _ => null,
     };
 

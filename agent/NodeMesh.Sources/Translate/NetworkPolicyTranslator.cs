@@ -23,28 +23,11 @@ internal static class NetworkPolicyTranslator
         var egress = Rules(egressItems, "to", own);
 
         // As the API server's defaulting: ingress always, egress when it has rules.
-        var (isIngress, isEgress) = (true, egressItems.Length > 0);
-        if (spec.Get("policyTypes") is { } types && types.Items() is { Length: > 0 } named)
-        {
-            (isIngress, isEgress) = (false, false);
-            foreach (var t in named)
-            {
-                var type = t.OneOf("Ingress", "Egress");
-                isIngress |= type == "Ingress";
-                isEgress |= type == "Egress";
-            }
-        }
-
-        WarnIdle(spec, "ingress", "Ingress", isIngress, ingressItems.Length);
-        WarnIdle(spec, "egress", "Egress", isEgress, egressItems.Length);
+        var (isIngress, isEgress) = PolicyParts.PolicyTypes(spec) ?? (true, egressItems.Length > 0);
+        PolicyParts.WarnIdle(spec, "ingress", isIngress, ingressItems.Length);
+        PolicyParts.WarnIdle(spec, "egress", isEgress, egressItems.Length);
         return new Policy(PolicyKind.NetworkPolicy, obj.Name, subject, own, isIngress, isEgress,
             isIngress ? ingress : [], isEgress ? egress : [], obj.Location);
-    }
-
-    private static void WarnIdle(Fields spec, string field, string type, bool isOn, int rules)
-    {
-        if (!isOn && rules > 0)
-            spec.Get(field)?.Warning("idle-rules", $"policyTypes does not have {type}; add it to make these rules count", "the rules have no effect, as in Kubernetes");
     }
 
     private static ImmutableArray<PolicyRule> Rules(ImmutableArray<Value> items, string peersField, NamespaceMatch own) =>
@@ -56,8 +39,8 @@ internal static class NetworkPolicyTranslator
         if (rule is null)
             return null;
         var peers = PolicyParts.ReadAll(rule.Items(peersField), p => Peer(p, own));
-        var ports = PolicyParts.ReadPorts(rule.Items("ports"));
-        return peers is { } known ? new PolicyRule(PolicyAction.Allow, known, ports, []) : null;
+        var ports = PolicyParts.ReadPorts(rule.Items("ports"), PolicyParts.Port);
+        return peers is { } known ? new PolicyRule(PolicyAction.Allow, known, ports, []) { Name = PolicyParts.RuleName(rule) } : null;
     }
 
     private static PolicyPeer? Peer(Value item, NamespaceMatch own)

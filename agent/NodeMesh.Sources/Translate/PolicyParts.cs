@@ -4,9 +4,29 @@ using NodeMesh.Sources.Dom;
 
 namespace NodeMesh.Sources.Translate;
 
-/// <summary>What NetworkPolicy and MeshPolicy write alike: selectors as peers, blocks, ports.</summary>
+/// <summary>What the kinds of policies write alike: selectors as peers, blocks, ports, policyTypes.</summary>
 internal static class PolicyParts
 {
+    /// <summary>The directions that policyTypes names; null when it names none, which the API treats as its absence.</summary>
+    public static (bool Ingress, bool Egress)? PolicyTypes(Fields spec)
+    {
+        if (spec.Get("policyTypes") is not { } types || types.Items() is not { Length: > 0 } items)
+            return null;
+        var named = items.Select(t => t.OneOf("Ingress", "Egress")).ToList();
+        return (named.Contains("Ingress"), named.Contains("Egress"));
+    }
+
+    /// <param name="field">"ingress" or "egress".</param>
+    public static void WarnIdle(Fields spec, string field, bool isOn, int rules)
+    {
+        if (!isOn && rules > 0)
+            spec.Get(field)?.Warning("idle-rules", $"policyTypes does not have {char.ToUpperInvariant(field[0])}{field[1..]}; add it to make these rules count",
+                "the rules have no effect, as in Kubernetes");
+    }
+
+    /// <summary>"ingress[0]" of the rule at "spec.ingress[0]".</summary>
+    public static string RuleName(Fields rule) => rule.Path[(rule.Path.IndexOf('.') + 1)..];
+
     /// <summary>The pod peer of a map that has podSelector, namespaceSelector or both; null when it has neither.</summary>
     /// <param name="own">Whose pods a podSelector alone means.</param>
     public static PodPeer? Pods(Fields peer, NamespaceMatch own)
@@ -40,14 +60,17 @@ internal static class PolicyParts
     public static PortMatch? Port(Value item)
     {
         using var p = item.Map();
-        if (p is null)
-            return null;
-        var protocol = Ports.ReadProtocol(p.Get("protocol"));
+        return p is null ? null : Port(p, Ports.ReadProtocol(p.Get("protocol")));
+    }
+
+    /// <summary>port and endPort of a protocol that has ports.</summary>
+    public static PortMatch? Port(Fields p, Protocol protocol)
+    {
         var end = p.Get("endPort");
         if (p.Get("port") is not { } port)
         {
             end?.Error("missing-field", "endPort needs a port before it; add 'port', the first of the range");
-            return new PortMatch(protocol, 0, 65535, null);
+            return PortMatch.All(protocol);
         }
 
         if (port.Node is ApiScalar { Kind: ScalarKind.Text })
@@ -80,11 +103,11 @@ internal static class PolicyParts
         return broken ? null : result.ToImmutable();
     }
 
-    public static ImmutableArray<PortMatch> ReadPorts(ImmutableArray<Value> items)
+    public static ImmutableArray<PortMatch> ReadPorts(ImmutableArray<Value> items, Func<Value, PortMatch?> read)
     {
         var result = ImmutableArray.CreateBuilder<PortMatch>(items.Length);
         foreach (var item in items)
-            if (Port(item) is { } p)
+            if (read(item) is { } p)
                 result.Add(p);
         return result.ToImmutable();
     }

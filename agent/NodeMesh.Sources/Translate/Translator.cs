@@ -29,6 +29,7 @@ internal static class Translator
             : kind == Kinds.Secret ? SecretTranslator.Translate(obj, root, now)
             : kind == Kinds.NetworkPolicy ? NetworkPolicyTranslator.Translate(obj, root)
             : kind == Kinds.MeshPolicy || kind == Kinds.ClusterMeshPolicy ? MeshPolicyTranslator.Translate(obj, root)
+            : kind == Kinds.ClusterNetworkPolicy ? ClusterNetworkPolicyTranslator.Translate(obj, root)
             : kind == Kinds.HttpRoute ? HttpRouteTranslator.Translate(obj, root)
             : kind == Kinds.Gateway ? GatewayTranslator.Translate(obj, root)
             : kind == Kinds.GatewayClass ? GatewayClassTranslator.Translate(obj, root)

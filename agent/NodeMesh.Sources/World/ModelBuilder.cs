@@ -11,6 +11,8 @@ namespace NodeMesh.Sources.World;
 /// </summary>
 internal sealed class ModelBuilder(TimeProvider time)
 {
+    private static readonly KindInfo[] s_policies = [Kinds.NetworkPolicy, Kinds.MeshPolicy, Kinds.ClusterMeshPolicy, Kinds.ClusterNetworkPolicy];
+
     private readonly Dictionary<string, OriginState> _origins = new(StringComparer.Ordinal);
     private readonly Gathered _gathered = new();
     private readonly WorkloadLink _workloads = new();
@@ -88,10 +90,9 @@ internal sealed class ModelBuilder(TimeProvider time)
         return routes;
     }
 
-    private ImmutableArray<Policy> Policies() => !_gathered.HasChanged(Kinds.NetworkPolicy, Kinds.MeshPolicy, Kinds.ClusterMeshPolicy)
-        ? _last.Policies
-        : Keep(_last.Policies, _gathered.Of<Policy>(Kinds.NetworkPolicy).Concat(_gathered.Of<Policy>(Kinds.MeshPolicy))
-            .Concat(_gathered.Of<Policy>(Kinds.ClusterMeshPolicy)).Select(e => e.Value).OrderBy(p => p.Name).ThenBy(p => p.Kind));
+    private ImmutableArray<Policy> Policies() => _gathered.HasChanged(s_policies)
+        ? Keep(_last.Policies, s_policies.SelectMany(kind => _gathered.Of<Policy>(kind)).Select(e => e.Value).OrderBy(p => p.Name).ThenBy(p => p.Kind))
+        : _last.Policies;
 
     private ImmutableArray<Diagnostic> Diagnostics()
     {

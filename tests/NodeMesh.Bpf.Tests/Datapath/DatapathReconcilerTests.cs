@@ -160,6 +160,28 @@ public sealed class DatapathReconcilerTests
     }
 
     [Test]
+    public void A_pod_whose_policy_the_plan_has_no_room_for_keeps_the_last_one_and_a_new_pod_gets_none()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.AddPod("b", "10.244.0.3");
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            reconciler.Reconcile(Plan(1, [("a", 300, 7)], backends: 0, verdicts: 5), removals: true);
+
+            var next = Plan(2, [("a", 300, 8), ("b", 301, 8)], backends: 0, verdicts: 0);
+            next = next with { Kernel = next.Kernel with { Endpoints = [.. next.Kernel.Endpoints.Select(e => e with { IsHeld = true })] } };
+            var report = reconciler.Reconcile(next, removals: true);
+            using var endpoints = Pinned<EndpointKey, EndpointEntry>("nm_endpoint");
+            Assert.That(endpoints.ReadAll().Values.Select(e => (e.Identity, e.Set)), Is.EqualTo(new[] { (300u, 7u) }));
+            Assert.That(report.Fill.Single(f => f.Map == "nm_verdict").Rows, Is.EqualTo(5), "the rows of the set in force");
+
+            reconciler.Reconcile(Plan(3, [("a", 300, 0), ("b", 301, 0)], backends: 0, verdicts: 0), removals: true);
+            Assert.That(endpoints.ReadAll().Values.Select(e => (e.Identity, e.Set)), Is.EquivalentTo(new[] { (300u, 0u), (301u, 0u) }));
+        });
+    }
+
+    [Test]
     public void A_larger_size_option_takes_effect_at_restart_and_keeps_the_rows()
     {
         _box.InHost(() =>

@@ -91,6 +91,30 @@ public sealed class HttpPolicyTests
     }
 
     [Test]
+    public void What_a_policy_under_audit_would_refuse_passes_and_is_named()
+    {
+        var filter = new HttpPolicyFilter();
+        var audit = new HttpPolicyPlan(false, [new("MeshPolicy a/get", Anything with { Methods = ["GET"] }) { Rule = "MeshPolicy a/get ingress[0]" }],
+            [new("MeshPolicy a/no", Anything with { Methods = ["DELETE"] }) { Rule = "MeshPolicy a/no ingress[1]" }])
+        {
+            Rest = "MeshPolicy a/get (isolates ingress)",
+        };
+        Assert.That(Audited(HttpPolicyPlan.Open with { Audit = audit }, "GET"), Is.Null);
+        Assert.That(Audited(HttpPolicyPlan.Open with { Audit = audit }, "DELETE"), Is.EqualTo("MeshPolicy a/no ingress[1]"));
+        Assert.That(Audited(HttpPolicyPlan.Open with { Audit = audit }, "PUT"), Is.EqualTo("MeshPolicy a/get (isolates ingress)"));
+        var refused = new FilterContext(1) { Request = Heads.Request("DELETE", "/", "h"), IngressRules = audit with { Audit = audit } };
+        Assert.That(filter.OnRequestHeaders(refused), Is.EqualTo(FilterAction.Respond));
+        Assert.That(refused.Audited, Is.Null, "what is refused is no audit's");
+
+        string? Audited(HttpPolicyPlan rules, string method)
+        {
+            var context = new FilterContext(1) { Request = Heads.Request(method, "/", "h"), IngressRules = rules };
+            Assert.That(filter.OnRequestHeaders(context), Is.EqualTo(FilterAction.Continue));
+            return context.Audited;
+        }
+    }
+
+    [Test]
     public void Judging_allocates_nothing()
     {
         var plan = new HttpPolicyPlan(

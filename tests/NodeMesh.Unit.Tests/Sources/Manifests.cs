@@ -72,6 +72,13 @@ internal static class Manifests
         spec: {{spec}}
         """;
 
+    public static string ClusterNetworkPolicy(string spec) => $$"""
+        apiVersion: policy.networking.k8s.io/v1alpha2
+        kind: ClusterNetworkPolicy
+        metadata: {name: p}
+        spec: {{spec}}
+        """;
+
     public static string Route(string spec) => $$"""
         apiVersion: gateway.networking.k8s.io/v1
         kind: HTTPRoute

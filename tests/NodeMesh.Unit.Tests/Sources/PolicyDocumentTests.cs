@@ -13,6 +13,6 @@ internal sealed class PolicyDocumentTests
         var examples = Regex.Matches(reader.ReadToEnd(), "```yaml\n(.*?)```", RegexOptions.Singleline).Select(m => m.Groups[1].Value).ToArray();
         var (mesh, diagnostics) = ManifestReader.Read([("n.yaml", Manifests.Namespaces), ("policies.md", string.Join("\n---\n", examples))]);
         Assert.That(diagnostics, Is.Empty);
-        Assert.That(mesh.Policies, Has.Length.EqualTo(4));
+        Assert.That(mesh.Policies, Has.Length.EqualTo(7));
     }
 }

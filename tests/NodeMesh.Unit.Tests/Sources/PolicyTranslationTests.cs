@@ -114,6 +114,56 @@ internal sealed class PolicyTranslationTests
         Assert.That(p.Egress[0].Peers.Cast<EntityPeer>().Select(e => e.Entity), Is.EqualTo(new[] { PolicyEntity.Cluster, PolicyEntity.Host }));
     }
 
+    [TestCase("{policyTypes: [Ingress, Egress]}", true, true)]
+    [TestCase("{policyTypes: [Egress], egress: [{action: Deny, to: [{entity: world}]}]}", false, true)]
+    [TestCase("{policyTypes: [], ingress: [{}]}", true, false)]
+    public void Policy_types_of_a_mesh_policy_say_what_it_isolates(string spec, bool ingress, bool egress)
+    {
+        var p = Mesh(spec);
+        Assert.That((p.IsolatesIngress, p.IsolatesEgress, p.IsAudit), Is.EqualTo((ingress, egress, false)));
+    }
+
+    [Test]
+    public void A_policy_under_audit_is_marked()
+    {
+        Assert.That(Mesh("{action: Audit, ingress: [{}]}").IsAudit);
+        Assert.That(Mesh("{action: Enforce, ingress: [{}]}").IsAudit, Is.False);
+    }
+
+    [Test]
+    public void Rules_are_named_by_their_place()
+    {
+        var p = Mesh("{ingress: [{}, {action: Deny, from: [{entity: world}]}], egress: [{}]}");
+        Assert.That(p.Ingress.Concat(p.Egress).Select(r => r.Name), Is.EqualTo(new[] { "ingress[0]", "ingress[1]", "egress[0]" }));
+    }
+
+    [TestCase("{protocol: ICMP}", Protocol.Icmp, 0, 65535)]
+    [TestCase("{protocol: ICMP, icmpType: EchoRequest}", Protocol.Icmp, 0x800, 0x8ff)]
+    [TestCase("{protocol: ICMP, icmpType: 3, icmpCode: 4}", Protocol.Icmp, 0x304, 0x304)]
+    [TestCase("{protocol: ICMPv6, icmpType: PacketTooBig, icmpCode: 0}", Protocol.Icmpv6, 0x200, 0x200)]
+    [TestCase("{protocol: 58, icmpType: 128}", Protocol.Icmpv6, 0x8000, 0x80ff)]
+    [TestCase("{protocol: 47}", (Protocol)47, 0, 65535)]
+    [TestCase("{protocol: 132, port: 9}", Protocol.Sctp, 9, 9)]
+    public void Ports_of_a_mesh_policy_are_also_icmp_and_protocols_by_number(string port, Protocol protocol, int first, int last) =>
+        Assert.That(Mesh($"{{ingress: [{{ports: [{port}]}}]}}").Ingress[0].Ports.Single(), Is.EqualTo(new PortMatch(protocol, (ushort)first, (ushort)last, null)));
+
+    [TestCase("host", PolicyEntity.Host)]
+    [TestCase("remote-node", PolicyEntity.RemoteNode)]
+    [TestCase("cluster", PolicyEntity.Cluster)]
+    [TestCase("world", PolicyEntity.World)]
+    [TestCase("all", PolicyEntity.All)]
+    [TestCase("kube-apiserver", PolicyEntity.KubeApiserver)]
+    public void Entities_are_read(string name, PolicyEntity entity) =>
+        Assert.That(Mesh($"{{egress: [{{to: [{{entity: {name}}}]}}]}}").Egress[0].Peers.Single(), Is.EqualTo(new EntityPeer(entity)));
+
+    [Test]
+    public void Services_are_read_in_the_policys_own_namespace_unless_they_say_another()
+    {
+        var rule = Mesh("{egress: [{toServices: [{name: api}, {name: api, namespace: other}, {name: api}], http: [{methods: [GET]}]}]}").Egress[0];
+        Assert.That(rule.Services, Is.EqualTo(new[] { new ObjectName("shop", "api"), new ObjectName("other", "api") }));
+        Assert.That(rule.Peers.IsEmpty && rule.Ports.IsEmpty, "at the services' own ports");
+    }
+
     [Test]
     public void Http_rules_are_read_and_stand_for_tcp_ports()
     {
@@ -142,8 +192,21 @@ internal sealed class PolicyTranslationTests
     [TestCase("{ingress: [{action: deny}]}", "bad-value", "spec.ingress[0].action")]
     [TestCase("{namespaceSelector: {}, ingress: [{}]}", "unknown-field", "spec.namespaceSelector")]
     [TestCase("{ingress: [{to: []}]}", "unknown-field", "spec.ingress[0].to")]
-    [TestCase("{ingress: [{from: [{entity: all}]}]}", "bad-value", "spec.ingress[0].from[0].entity")]
+    [TestCase("{ingress: [{from: [{entity: everyone}]}]}", "bad-value", "spec.ingress[0].from[0].entity")]
     [TestCase("{ingress: [{from: [{entity: host, podSelector: {}}]}]}", "bad-value", "spec.ingress[0].from[0]")]
+    [TestCase("{action: Log, ingress: [{}]}", "bad-value", "spec.action")]
+    [TestCase("{policyTypes: [Both]}", "bad-value", "spec.policyTypes[0]")]
+    [TestCase("{ingress: [{toServices: [{name: a}]}]}", "unknown-field", "spec.ingress[0].toServices")]
+    [TestCase("{egress: [{toServices: [{namespace: a}]}]}", "missing-field", "spec.egress[0].toServices[0].name")]
+    [TestCase("{ingress: [{ports: [{protocol: ICMP, icmpType: Ping}]}]}", "bad-value", "spec.ingress[0].ports[0].icmpType")]
+    [TestCase("{ingress: [{ports: [{protocol: ICMP, icmpType: 256}]}]}", "out-of-range", "spec.ingress[0].ports[0].icmpType")]
+    [TestCase("{ingress: [{ports: [{protocol: ICMP, icmpCode: 0}]}]}", "missing-field", "spec.ingress[0].ports[0].icmpCode")]
+    [TestCase("{ingress: [{ports: [{protocol: ICMP, port: 8}]}]}", "bad-value", "spec.ingress[0].ports[0].port")]
+    [TestCase("{ingress: [{ports: [{icmpType: 8}]}]}", "bad-value", "spec.ingress[0].ports[0].icmpType")]
+    [TestCase("{ingress: [{ports: [{protocol: 0}]}]}", "out-of-range", "spec.ingress[0].ports[0].protocol")]
+    [TestCase("{ingress: [{ports: [{protocol: 256}]}]}", "out-of-range", "spec.ingress[0].ports[0].protocol")]
+    [TestCase("{ingress: [{ports: [{protocol: 47, port: 1}]}]}", "bad-value", "spec.ingress[0].ports[0].port")]
+    [TestCase("{ingress: [{ports: [{protocol: ICMP}], http: [{methods: [GET]}]}]}", "bad-value", "spec.ingress[0].ports[0]")]
     [TestCase("{ingress: [{from: [{}]}]}", "missing-field", "spec.ingress[0].from[0]")]
     [TestCase("{ingress: [{ports: [{port: 53, protocol: UDP}], http: [{methods: [GET]}]}]}", "bad-value", "spec.ingress[0].ports[0]")]
     [TestCase("{ingress: [{http: [{}]}]}", "missing-field", "spec.ingress[0].http[0]")]
