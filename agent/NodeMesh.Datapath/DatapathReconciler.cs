@@ -156,7 +156,7 @@ public sealed class DatapathReconciler : IDisposable
         var notes = new RoundNotes();
         var problems = notes.Problems;
         var drift = audit ? _tables.Audit() : 0;
-        var resolved = _resolver.Resolve(plan.Kernel.Endpoints);
+        var resolved = _resolver.Resolve(plan.Kernel.Endpoints, anew: audit);
         _tables.SetDesired(plan.Kernel, resolved.Interfaces);
         _keeper.Keep(notes);
 

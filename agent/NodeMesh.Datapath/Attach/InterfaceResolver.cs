@@ -18,45 +18,56 @@ internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddre
 internal sealed record ResolvedInterfaces(
     IReadOnlyDictionary<EndpointPlan, PodLink> Interfaces, IReadOnlyDictionary<EndpointPlan, string> Missing, IReadOnlyList<NetInterface> Devices);
 
-/// <summary>Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed.</summary>
+/// <summary>
+/// Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed. Pods' namespaces are asked again
+/// when any interface of the host is not as it was: a pod cannot come, go or change its end of a veth pair for another without that.
+/// </summary>
 internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink)
 {
     private const byte LinkScope = 253;
 
     private Dictionary<ObjectName, NetInterface> _last = [];
+    private List<NetInterface> _host = [];
+    private Dictionary<(ObjectName, Attachment), PodLink> _links = [];
 
     // Interfaces of pods' namespaces by the number that the node's has for each; read once a round.
     private readonly Dictionary<int, List<NetInterface>> _insides = [];
 
-    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints)
+    /// <param name="anew">Also asks namespaces of which nothing says that they changed: within one, a link address may be set.</param>
+    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints, bool anew)
     {
         var host = RtLinks.Dump(netlink);
+        var known = anew || !host.SequenceEqual(_host) ? [] : _links;
         _insides.Clear();
         var found = new Dictionary<EndpointPlan, int>();
+        var taken = new Dictionary<int, EndpointPlan>();
         var missing = new Dictionary<EndpointPlan, string>();
         foreach (var endpoint in endpoints)
         {
-            var (ifindex, reason) = Find(endpoint, host);
+            var (ifindex, reason) = known.TryGetValue((endpoint.Name, endpoint.Attachment), out var link) ? (link.Ifindex, "") : Find(endpoint, host);
             if (ifindex == 0)
                 missing[endpoint] = reason;
-            else if (found.FirstOrDefault(f => f.Value == ifindex) is { Key: { } other })
-                missing[endpoint] = $"its interface (ifindex {ifindex}) is already that of {other.Name}";
+            else if (!taken.TryAdd(ifindex, endpoint))
+                missing[endpoint] = $"its interface (ifindex {ifindex}) is already that of {taken[ifindex].Name}";
             else
                 found[endpoint] = ifindex;
         }
 
         // A namespace that cannot be asked for a moment must not take a living pod out of policy: its interface is still there, and nobody else's.
+        var byIndex = host.ToDictionary(i => i.Ifindex);
         foreach (var endpoint in missing.Keys.ToArray())
         {
-            if (_last.TryGetValue(endpoint.Name, out var before) && !found.ContainsValue(before.Ifindex) && host.Exists(i => IsSame(i, before)))
+            if (_last.TryGetValue(endpoint.Name, out var before) && byIndex.TryGetValue(before.Ifindex, out var there) && IsSame(there, before) && taken.TryAdd(before.Ifindex, endpoint))
             {
                 missing.Remove(endpoint);
                 found[endpoint] = before.Ifindex;
             }
         }
 
-        _last = found.ToDictionary(f => f.Key.Name, f => host.Find(i => i.Ifindex == f.Value)!);
-        return new ResolvedInterfaces(found.ToDictionary(f => f.Key, f => LinkOf(host.Find(i => i.Ifindex == f.Value), f.Value)), missing, Devices(host, found.Values.ToHashSet()));
+        _last = found.ToDictionary(f => f.Key.Name, f => byIndex[f.Value]);
+        var links = found.ToDictionary(f => f.Key, f => known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value], f.Value));
+        (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
+        return new ResolvedInterfaces(links, missing, Devices(host, found.Values.ToHashSet()));
     }
 
     /// <summary>Straight into the pod leads only a veth whose other end is the pod's own interface: not a port of a bridge, behind which stands another link address.</summary>
