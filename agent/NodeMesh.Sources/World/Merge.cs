@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using NodeMesh.Model;
 
 namespace NodeMesh.Sources.World;
 
@@ -9,7 +8,8 @@ internal static class Merge
     /// <param name="old">Sorted by name, without duplicates.</param>
     /// <param name="changes">New entries by name; null removes.</param>
     /// <returns><paramref name="old"/> itself when every change says what is there already.</returns>
-    public static ImmutableArray<T> Into<T>(ImmutableArray<T> old, SortedDictionary<ObjectName, T?> changes, Func<T, ObjectName> name)
+    public static ImmutableArray<T> Into<TKey, T>(ImmutableArray<T> old, SortedDictionary<TKey, T?> changes, Func<T, TKey> name)
+        where TKey : struct, IComparable<TKey>
         where T : class
     {
         if (changes.Count == 0)
@@ -23,7 +23,7 @@ internal static class Merge
             at = Find(old, at, key, name);
             for (; from < at; from++)
                 result.Add(old[from]);
-            var was = at < old.Length && name(old[at]) == key ? old[at++] : null;
+            var was = at < old.Length && name(old[at]).CompareTo(key) == 0 ? old[at++] : null;
             isOther |= !ReferenceEquals(was, value);
             if (value is not null)
                 result.Add(value);
@@ -35,7 +35,8 @@ internal static class Merge
     }
 
     /// <summary>The first place at or after <paramref name="from"/> whose name is not below.</summary>
-    private static int Find<T>(ImmutableArray<T> list, int from, ObjectName key, Func<T, ObjectName> name)
+    private static int Find<TKey, T>(ImmutableArray<T> list, int from, TKey key, Func<T, TKey> name)
+        where TKey : struct, IComparable<TKey>
     {
         var (low, high) = (from, list.Length);
         while (low < high)

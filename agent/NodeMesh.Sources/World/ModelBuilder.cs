@@ -11,7 +11,11 @@ namespace NodeMesh.Sources.World;
 /// </summary>
 internal sealed class ModelBuilder(TimeProvider time)
 {
-    private static readonly KindInfo[] s_policies = [Kinds.NetworkPolicy, Kinds.MeshPolicy, Kinds.ClusterMeshPolicy, Kinds.ClusterNetworkPolicy];
+    private static readonly (KindInfo Kind, PolicyKind Is)[] s_policies =
+    [
+        (Kinds.NetworkPolicy, PolicyKind.NetworkPolicy), (Kinds.MeshPolicy, PolicyKind.MeshPolicy),
+        (Kinds.ClusterMeshPolicy, PolicyKind.ClusterMeshPolicy), (Kinds.ClusterNetworkPolicy, PolicyKind.ClusterNetworkPolicy),
+    ];
 
     private readonly Dictionary<string, OriginState> _origins = new(StringComparer.Ordinal);
     private readonly Gathered _gathered = new();
@@ -90,9 +94,20 @@ internal sealed class ModelBuilder(TimeProvider time)
         return routes;
     }
 
-    private ImmutableArray<Policy> Policies() => _gathered.HasChanged(s_policies)
-        ? Keep(_last.Policies, s_policies.SelectMany(kind => _gathered.Of<Policy>(kind)).Select(e => e.Value).OrderBy(p => p.Name).ThenBy(p => p.Kind))
-        : _last.Policies;
+    private ImmutableArray<Policy> Policies()
+    {
+        var changes = new SortedDictionary<PolicyKey, Policy?>();
+        foreach (var (kind, policy) in s_policies)
+            foreach (var name in _gathered.Changed(kind))
+                changes.Add(new PolicyKey(name, policy), _gathered.Find<Policy>(kind, name)?.Value);
+        return Merge.Into(_last.Policies, changes, p => new PolicyKey(p.Name, p.Kind));
+    }
+
+    /// <summary>The order of policies in a snapshot.</summary>
+    private readonly record struct PolicyKey(ObjectName Name, PolicyKind Kind) : IComparable<PolicyKey>
+    {
+        public int CompareTo(PolicyKey other) => Name.CompareTo(other.Name) is var c && c != 0 ? c : Kind.CompareTo(other.Kind);
+    }
 
     private ImmutableArray<Diagnostic> Diagnostics()
     {
