@@ -7,9 +7,6 @@ using NodeMesh.Plan;
 
 namespace NodeMesh.Compiler;
 
-/// <summary>Who has which address and what they may do.</summary>
-internal sealed record PolicyPart(IdentityTable Identities, PlanBuilder Plan);
-
 /// <summary>Which routes shape which service ports.</summary>
 /// <param name="Services">Every service that a route speaks of, as parent or backend.</param>
 /// <param name="L7">The shaped ports.</param>
@@ -17,7 +14,8 @@ internal sealed record AttachPart(Routes.RouteAttachments Attachments, Immutable
 
 /// <summary>The parts of a plan with the input that each was made from: a part whose input is the same need not be made again.</summary>
 internal sealed class CompilerMemory(
-    MeshSnapshot mesh, NodeFacts node, PolicyExpansion expansion, PolicyPart policy, AttachPart attach, ServiceTables services, PlanBuilder routes) : PlanMemory
+    MeshSnapshot mesh, NodeFacts node, PolicyExpansion expansion, PolicyTables policy, AttachPart attach, ServiceTables services, PlanBuilder routes, IdentityRows identities)
+    : PlanMemory
 {
     /// <summary>With its policies expanded.</summary>
     public MeshSnapshot Mesh => mesh;
@@ -26,13 +24,16 @@ internal sealed class CompilerMemory(
 
     public PolicyExpansion Expansion => expansion;
 
-    public PolicyPart Policy => policy;
+    /// <summary>Who has which address and what they may do.</summary>
+    public PolicyTables Policy => policy;
 
     public AttachPart Attach => attach;
 
     public ServiceTables Services => services;
 
     public PlanBuilder Routes => routes;
+
+    public IdentityRows Identities => identities;
 
     /// <summary>Whether what this was made from is the same but for services, and for what policies do not see of pods.</summary>
     public bool HasSamePolicyInput(MeshSnapshot other, NodeFacts facts) =>

@@ -27,7 +27,7 @@ public static class MeshCompiler
 
         var policy = before is not null && before.HasSamePolicyInput(mesh, node)
             ? before.Policy
-            : Policy(mesh, node, previous.Proxy);                                      // default deny is a row, not a missing row
+            : Policy(mesh, node, before?.Policy ?? PolicyTables.Empty);                // default deny is a row, not a missing row
         var attach = before is not null && before.HasSameRouteInput(mesh, node) && !Speaks(before.Attach, before.Mesh.Services, mesh.Services)
             ? before.Attach
             : Attach(mesh, catalog, previous.Proxy, before?.Attach);                   // which routes shape which service ports
@@ -37,16 +37,14 @@ public static class MeshCompiler
             ? before.Routes
             : Routes(mesh, node, catalog, policy, attach, services, previous.Proxy);   // what the proxy does with requests
 
-        return PlanJoin.Join(new CompilerMemory(mesh, node, expansion, policy, attach, services, routes), before, previous);
+        var identities = before is not null && ReferenceEquals(policy, before.Policy) && ReferenceEquals(routes, before.Routes)
+            ? before.Identities
+            : IdentityRows.Of(policy.Identities, policy.Dialled.And(routes.DialledAddresses), before?.Identities ?? IdentityRows.Empty); // who has which address
+        return PlanJoin.Join(new CompilerMemory(mesh, node, expansion, policy, attach, services, routes, identities), before, previous);
     }
 
-    private static PolicyPart Policy(MeshSnapshot mesh, NodeFacts node, ProxyPlan previous)
-    {
-        var plan = new PlanBuilder(previous);
-        var identities = IdentityStage.Run(mesh, node, plan);
-        PolicyStage.Run(mesh, node, identities, plan);
-        return new PolicyPart(identities, plan);
-    }
+    private static PolicyTables Policy(MeshSnapshot mesh, NodeFacts node, PolicyTables before) =>
+        PolicyStage.Run(mesh, node, IdentityStage.Run(mesh, node, before.Identities), before);
 
     private static AttachPart Attach(MeshSnapshot mesh, Lazy<ServiceCatalog> catalog, ProxyPlan previous, AttachPart? before)
     {
@@ -59,7 +57,7 @@ public static class MeshCompiler
     }
 
     private static PlanBuilder Routes(
-        MeshSnapshot mesh, NodeFacts node, Lazy<ServiceCatalog> catalog, PolicyPart policy, AttachPart attach, ServiceTables services, ProxyPlan previous)
+        MeshSnapshot mesh, NodeFacts node, Lazy<ServiceCatalog> catalog, PolicyTables policy, AttachPart attach, ServiceTables services, ProxyPlan previous)
     {
         var plan = new PlanBuilder(previous);
         if (mesh.Routes.Length == 0 && mesh.Gateways.Length == 0)

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using NodeMesh.Compiler.Identities;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
@@ -12,83 +13,55 @@ internal static class PlanJoin
 {
     public static MeshPlan Join(CompilerMemory now, CompilerMemory? before, MeshPlan previous)
     {
-        var isSamePolicy = before is not null && ReferenceEquals(now.Policy, before.Policy);
         var isSameRoutes = before is not null && ReferenceEquals(now.Routes, before.Routes);
-        var (was, rows, policy) = (previous.Kernel, now.Services.Rows, now.Policy.Plan);
+        var (was, rows, policy) = (previous.Kernel, now.Services.Rows, now.Policy);
         var kernel = new KernelPlan(
-            isSamePolicy && isSameRoutes ? was.Identities : Keep(was.Identities, Identities(now)),
+            now.Identities.Rows,
             rows.Backends,
             rows.Slots,
             rows.Members,
             rows.SourceRanges,
             rows.Frontends,
-            isSamePolicy ? was.Classes : Keep(was.Classes, policy.Classes),
-            isSamePolicy ? was.Verdicts : Keep(was.Verdicts, policy.Verdicts),
-            isSamePolicy ? was.Endpoints : Endpoints(was, policy));
+            policy.Classes,
+            policy.Verdicts,
+            was.Endpoints.SequenceEqual(policy.Endpoints, EndpointComparer.Instance) ? was.Endpoints : policy.Endpoints);
         if (kernel == was)
             kernel = was;
 
-        var names = Names(now, isSamePolicy, previous.Names);
+        var names = Names(now, before, previous.Names);
         var proxy = new ProxyPlan(
             now.Mesh.Revision,
             isSameRoutes || SameServices(previous.Proxy.Services, now.Routes.Services) ? previous.Proxy.Services : now.Routes.Services.ToFrozenDictionary(),
             LocalPods(previous, kernel),
             isSameRoutes ? previous.Proxy.Gateways : [.. now.Routes.Gateways],
-            Policy(previous, kernel, policy.Http, names.Rules),
+            Policy(previous.Proxy.Policy, new PolicyPlan(kernel.Identities, kernel.Classes, kernel.Verdicts, policy.Http) { Rules = policy.RuleNames }),
             now.Node.Addresses.FirstOrDefault(a => a.IsIPv4),
             now.Node.Addresses.FirstOrDefault(a => !a.IsIPv4));
         return new MeshPlan(now.Mesh.Revision, kernel, proxy, names, Diagnostics(now, before, previous)) { Memory = now };
     }
 
-    private static RowTable<TKey, TValue> Keep<TKey, TValue>(RowTable<TKey, TValue> was, Dictionary<TKey, TValue> now)
-        where TKey : struct
-        where TValue : struct, IEquatable<TValue>
-    {
-        // A few rows of many: what is the same stays shared, and whoever compares the two tables sees only the rest.
-        var builder = was.ToBuilder();
-        if (was.Count > 0)
-        {
-            foreach (var key in was.Keys.Where(k => !now.ContainsKey(k)))
-                builder.Remove(key);
-            foreach (var (key, value) in now)
-                builder.Set(key, value);
-        }
-
-        return was.Count > 0 ? builder.ToTable() : RowTable<TKey, TValue>.From(now);
-    }
-
-    private static ImmutableArray<EndpointPlan> Endpoints(KernelPlan was, PlanBuilder policy)
-    {
-        ImmutableArray<EndpointPlan> now = [.. policy.Endpoints.OrderBy(e => e.Name)];
-        return was.Endpoints.SequenceEqual(now, EndpointComparer.Instance) ? was.Endpoints : now;
-    }
-
-    private static Dictionary<IdentityKey, IdentityEntry> Identities(CompilerMemory now)
-    {
-        var identities = now.Policy.Identities;
-        var rows = new Dictionary<IdentityKey, IdentityEntry>(identities.Rows.Count);
-        var addresses = now.Policy.Plan.DialledAddresses.Concat(now.Routes.DialledAddresses).ToHashSet();
-        foreach (var address in addresses)
-            AddRow(IpPrefix.Host(address), identities.Of(address));
-        foreach (var (prefix, identity) in identities.Rows)
-            AddRow(prefix, identity);
-        return rows;
-
-        void AddRow(IpPrefix prefix, uint identity)
-        {
-            var dialled = now.Policy.Plan.DialledIdentities.Contains(identity) || (prefix.Bits == 128 && addresses.Contains(prefix.Address));
-            rows[new IdentityKey { PrefixBits = (uint)prefix.Bits, Addr = Addr.From(prefix.Address) }] =
-                new IdentityEntry { Identity = identity, Flags = dialled ? (uint)IdentityFlag.Backend : 0 };
-        }
-    }
-
-    private static PlanNames Names(CompilerMemory now, bool isSamePolicy, PlanNames previous) => new(
-        isSamePolicy ? previous.Identities : now.Policy.Identities.All.ToImmutableSortedDictionary(i => i.Id, i => i.Name),
-        isSamePolicy ? previous.PolicySets : now.Policy.Plan.PolicySetNames.ToImmutableSortedDictionary(),
-        isSamePolicy ? previous.Rules : now.Policy.Plan.RuleNames.ToImmutableSortedDictionary(),
+    private static PlanNames Names(CompilerMemory now, CompilerMemory? before, PlanNames previous) => new(
+        IdentityNames(now.Policy.Identities, before?.Policy.Identities ?? IdentityTable.Empty, previous.Identities),
+        now.Policy.SetNames,
+        now.Policy.RuleNames,
         now.Services.Rows.PortNames,
         now.Services.Rows.Kinds,
         now.Services.Rows.RangeNames);
+
+    private static ImmutableSortedDictionary<uint, string> IdentityNames(IdentityTable now, IdentityTable before, ImmutableSortedDictionary<uint, string> previous)
+    {
+        if (ReferenceEquals(now, before))
+            return previous;
+        if (before.ById.Count == 0)
+            return now.All.ToImmutableSortedDictionary(i => i.Id, i => i.Name);
+        var names = previous.ToBuilder();
+        foreach (var (old, next) in IdentityTable.Difference(before, now))
+            if (next is null)
+                names.Remove(old!.Id);
+            else
+                names[next.Id] = next.Name;
+        return names.ToImmutable();
+    }
 
     private static ImmutableArray<Diagnostic> Diagnostics(CompilerMemory now, CompilerMemory? before, MeshPlan previous)
     {
@@ -96,7 +69,7 @@ internal static class PlanJoin
             && ReferenceEquals(now.Policy, before.Policy) && ReferenceEquals(now.Attach, before.Attach)
             && ReferenceEquals(now.Routes, before.Routes) && ReferenceEquals(now.Services.Findings, before.Services.Findings))
             return previous.Diagnostics;
-        var all = now.Mesh.Diagnostics.Concat(now.Expansion.Findings).Concat(now.Policy.Plan.Diagnostics).Concat(now.Attach.Plan.Diagnostics).Concat(now.Routes.Diagnostics)
+        var all = now.Mesh.Diagnostics.Concat(now.Expansion.Findings).Concat(now.Policy.Identities.Findings).Concat(now.Policy.Findings).Concat(now.Attach.Plan.Diagnostics).Concat(now.Routes.Diagnostics)
             .Concat(now.Services.Findings.Values.SelectMany(f => f));
         return [.. all.Distinct().OrderBy(d => d.Object.Kind, StringComparer.Ordinal).ThenBy(d => d.Object.Name).ThenBy(d => d.FieldPath, StringComparer.Ordinal)
             .ThenBy(d => d.Code, StringComparer.Ordinal).ThenBy(d => d.Message, StringComparer.Ordinal).ThenBy(d => d.ToString(), StringComparer.Ordinal)];
@@ -122,22 +95,7 @@ internal static class PlanJoin
         return was.Count == pods.Count && pods.All(p => was.TryGetValue(p.Key, out var old) && old == p.Value) ? was : pods.ToFrozenDictionary();
     }
 
-    private static PolicyPlan Policy(MeshPlan previous, KernelPlan kernel, Dictionary<VerdictKey, HttpPolicyPlan> http, ImmutableSortedDictionary<uint, string> rules)
-    {
-        var (was, had) = (previous.Proxy.Policy, previous.Kernel);
-        var now = new PolicyPlan(
-            ReferenceEquals(had.Identities, kernel.Identities) ? was.Identities : kernel.Identities.ToFrozenDictionary(),
-            ReferenceEquals(had.Classes, kernel.Classes) ? was.Classes : kernel.Classes.ToFrozenDictionary(),
-            ReferenceEquals(had.Verdicts, kernel.Verdicts) ? was.Verdicts : kernel.Verdicts.ToFrozenDictionary(),
-            was.Http.Count == http.Count && http.All(h => was.Http.TryGetValue(h.Key, out var old) && PlanEquality.Same(old, h.Value))
-                ? was.Http
-                : http.ToFrozenDictionary())
-        {
-            Rules = rules,
-        };
-        return ReferenceEquals(now.Identities, was.Identities) && ReferenceEquals(now.Classes, was.Classes)
-            && ReferenceEquals(now.Verdicts, was.Verdicts) && ReferenceEquals(now.Http, was.Http) && ReferenceEquals(now.Rules, was.Rules) ? was : now;
-    }
+    private static PolicyPlan Policy(PolicyPlan was, PolicyPlan now) => now == was ? was : now;
 
     private sealed class EndpointComparer : IEqualityComparer<EndpointPlan>
     {

@@ -1,23 +1,22 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 using NodeMesh.Model;
 using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Plan;
 
-/// <summary>The very rows the kernel has, for the proxy to judge by, with the request rules that only the proxy can judge.</summary>
+/// <summary>The very tables the kernel has, for the proxy to judge by, with the request rules that only the proxy can judge.</summary>
 /// <param name="Http">By the verdict row that says Redirect.</param>
 public sealed record PolicyPlan(
-    FrozenDictionary<IdentityKey, IdentityEntry> Identities,
-    FrozenDictionary<ClassKey, ClassEntry> Classes,
-    FrozenDictionary<VerdictKey, VerdictEntry> Verdicts,
-    FrozenDictionary<VerdictKey, HttpPolicyPlan> Http)
+    RowTable<IdentityKey, IdentityEntry> Identities,
+    RowTable<ClassKey, ClassEntry> Classes,
+    RowTable<VerdictKey, VerdictEntry> Verdicts,
+    RowTable<VerdictKey, HttpPolicyPlan> Http)
 {
     public static readonly PolicyPlan Empty = new(
-        FrozenDictionary<IdentityKey, IdentityEntry>.Empty,
-        FrozenDictionary<ClassKey, ClassEntry>.Empty,
-        FrozenDictionary<VerdictKey, VerdictEntry>.Empty,
-        FrozenDictionary<VerdictKey, HttpPolicyPlan>.Empty);
+        RowTable<IdentityKey, IdentityEntry>.Empty,
+        RowTable<ClassKey, ClassEntry>.Empty,
+        RowTable<VerdictKey, VerdictEntry>.Empty,
+        RowTable<VerdictKey, HttpPolicyPlan>.Empty);
 
     /// <summary>As <see cref="PlanNames.Rules"/>, for the proxy's counts.</summary>
     public ImmutableSortedDictionary<uint, string> Rules { get; init; } = ImmutableSortedDictionary<uint, string>.Empty;

@@ -133,6 +133,20 @@ public sealed partial class RowTable<TKey, TValue> : IReadOnlyDictionary<TKey, T
             return true;
         }
 
+        /// <summary>Does what makes <paramref name="to"/> of <paramref name="from"/>.</summary>
+        public void Apply(RowTable<TKey, TValue> from, RowTable<TKey, TValue> to)
+        {
+            var keys = new List<TKey>();
+            AddDifference(from, to, keys);
+            foreach (var key in keys)
+            {
+                if (to.TryGetValue(key, out var value))
+                    Set(key, value);
+                else
+                    Remove(key);
+            }
+        }
+
         /// <summary>The very table it came from where nothing changed.</summary>
         public RowTable<TKey, TValue> ToTable() =>
             ReferenceEquals(_root, _from._root) ? _from : _root is null ? Empty : new RowTable<TKey, TValue>(_root, Count);

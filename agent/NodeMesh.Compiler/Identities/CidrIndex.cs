@@ -3,43 +3,56 @@ using NodeMesh.Model;
 
 namespace NodeMesh.Compiler.Identities;
 
-/// <summary>Every CIDR block that a policy names, excepted ones included; finds those around a block by one probe per length.</summary>
+/// <summary>A set of CIDR blocks; finds those around a block by one probe per length.</summary>
 internal sealed class CidrIndex
 {
-    private readonly HashSet<IpPrefix> _blocks = [];
+    public static readonly CidrIndex Empty = new(Tally<IpPrefix>.Empty);
+
     private readonly int[] _lengths;
 
-    public CidrIndex(ImmutableArray<Policy> policies)
+    public CidrIndex(Tally<IpPrefix> blocks)
     {
-        foreach (var policy in policies)
-        {
-            foreach (var peer in policy.Ingress.Concat(policy.Egress).SelectMany(r => r.Peers).OfType<CidrPeer>())
-            {
-                _blocks.Add(peer.Cidr);
-                _blocks.UnionWith(peer.Except);
-            }
-        }
-
-        _lengths = [.. _blocks.Select(b => b.Bits).Distinct().Order()];
+        Blocks = blocks;
+        _lengths = [.. blocks.Items.Select(b => b.Bits).Distinct().Order()];
     }
 
-    public IEnumerable<IpPrefix> Blocks => _blocks;
+    /// <summary>Each with how often it is named.</summary>
+    public Tally<IpPrefix> Blocks { get; }
+
+    public bool Contains(IpPrefix block) => Blocks.Contains(block);
+
+    /// <summary>Whether some block is around <paramref name="prefix"/>, or is it.</summary>
+    public bool Covers(IpPrefix prefix)
+    {
+        foreach (var bits in _lengths)
+        {
+            if (bits > prefix.Bits)
+                return false;
+            if (Has(bits, prefix, out _))
+                return true;
+        }
+
+        return false;
+    }
 
     /// <summary>The blocks that cover <paramref name="prefix"/>, itself included, widest first.</summary>
     public ImmutableArray<IpPrefix> Around(IpPrefix prefix)
     {
-        if (_blocks.Count == 0)
-            return [];
-        var found = ImmutableArray.CreateBuilder<IpPrefix>();
+        var found = ImmutableArray<IpPrefix>.Empty;
         foreach (var bits in _lengths)
         {
             if (bits > prefix.Bits)
                 break;
-            var block = IpPrefix.Create(prefix.Address, bits);
-            if (block.IsIPv4() == prefix.IsIPv4() && _blocks.Contains(block))
-                found.Add(block);
+            if (Has(bits, prefix, out var block))
+                found = found.Add(block);
         }
 
-        return found.ToImmutable();
+        return found;
+    }
+
+    private bool Has(int bits, IpPrefix prefix, out IpPrefix block)
+    {
+        block = IpPrefix.Create(prefix.Address, bits);
+        return block.IsIPv4() == prefix.IsIPv4() && Blocks.Contains(block);
     }
 }

@@ -19,7 +19,7 @@ internal static class PolicyFit
         }
     }
 
-    public static void Report(Workload pod, SetRows rows, string policies, PolicyRoom room, PlanBuilder plan) => plan.Report(
+    public static Diagnostic Finding(Workload pod, SetRows rows, string policies, PolicyRoom room) => new(
         "policy-too-large", Severity.Error, new ObjectRef("Pod", pod.Name), "",
         $"{policies}: together {rows.Verdicts.Count} rows of verdicts and {rows.Classes.Count} of classes for this pod, "
         + $"and with the pods of smaller policies more than the {room.Verdicts} and {room.Classes} that the node has room for; "

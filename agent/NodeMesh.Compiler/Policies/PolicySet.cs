@@ -22,6 +22,8 @@ internal sealed record SetRule(
     /// <summary>Equal rules have equal texts.</summary>
     public string Text { get; } = TextOf(Tier, Verdict, IsAudit, Peers, Ports, Http, Name);
 
+    public ContentHash NameHash { get; } = ContentHash.Of(Name);
+
     public bool LooksAtRequests => Http.Length > 0;
 
     public bool HasNamedPorts => Ports is { } ports && ports.Any(p => p.Named is not null);
@@ -41,11 +43,17 @@ internal sealed record SetRule(
 internal sealed record DirectionRules(ImmutableArray<SetRule> Rules)
 {
     public string Text => string.Join('\n', Rules.Select(r => r.Text));
+
+    /// <summary>Places of the rules about everybody.</summary>
+    public ImmutableArray<int> ForAll { get; } = [.. Enumerable.Range(0, Rules.Length).Where(r => Rules[r].Peers.Length == 0)];
 }
 
 /// <summary>Everything that policies say to a pod; pods to which the same is said share a set.</summary>
 /// <param name="Policies">Names of the policies, sorted.</param>
 internal sealed record PolicySet(DirectionRules Ingress, DirectionRules Egress, ImmutableSortedSet<string> Policies)
 {
-    public string Text { get; } = $"ingress\n{Ingress.Text}\negress\n{Egress.Text}";
+    /// <summary>Equal sets have equal hashes.</summary>
+    public ContentHash Hash { get; } = ContentHash.Of($"ingress\n{Ingress.Text}\negress\n{Egress.Text}");
+
+    public string Name => string.Join(", ", Policies);
 }

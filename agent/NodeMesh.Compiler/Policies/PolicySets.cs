@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using NodeMesh.Compiler.Identities;
 using NodeMesh.Model;
 using NodeMesh.Plan.Abi;
 
@@ -11,24 +10,21 @@ internal static class PolicySets
     private static readonly ImmutableArray<PortMatch> AllOfTcp = [PortMatch.All(Protocol.Tcp)];
 
     /// <summary>Null when no policy selects the pod.</summary>
+    /// <param name="selecting">In the order of judging.</param>
     /// <param name="isAudit">Every policy only counts.</param>
-    public static PolicySet? Of(Workload pod, ImmutableArray<Policy> policies, IdentityTable identities, bool isAudit)
+    public static PolicySet? Of(Workload pod, IReadOnlyList<Policy> selecting, bool isAudit)
     {
-        var ns = identities.Namespaces[pod.Name.Namespace];
-        var selecting = policies.Where(p => p.Namespaces.Matches(ns) && p.Subject.Matches(pod.Labels))
-            .Select(p => isAudit ? p with { IsAudit = true } : p)
-            .OrderBy(p => p.Tier).ThenBy(p => p.Priority).ThenBy(p => p.Name).ThenBy(p => p.Kind)
-            .ToList();
         if (selecting.Count == 0)
             return null;
-
+        if (isAudit)
+            selecting = [.. selecting.Select(p => p with { IsAudit = true })];
         return new PolicySet(
             Rules(selecting, Direction.Ingress, rule => IngressPorts(rule, pod)),
             Rules(selecting, Direction.Egress, EgressPorts),
             [.. selecting.Select(p => p.Ref.ToString())]);
     }
 
-    private static DirectionRules Rules(List<Policy> policies, Direction direction, Func<PolicyRule, ImmutableArray<PortMatch>?> ports)
+    private static DirectionRules Rules(IReadOnlyList<Policy> policies, Direction direction, Func<PolicyRule, ImmutableArray<PortMatch>?> ports)
     {
         var rules = policies.SelectMany(policy => Of(policy, direction).Select(rule => Resolve(rule, policy, ports))).Concat(Isolation(policies, direction));
 
@@ -39,7 +35,7 @@ internal static class PolicySets
     private static ImmutableArray<PolicyRule> Of(Policy policy, Direction direction) => direction == Direction.Ingress ? policy.Ingress : policy.Egress;
 
     /// <summary>What no rule of the namespace tier allows is refused. Of several policies that say so, one does; one under audit cannot stand for the others.</summary>
-    private static IEnumerable<SetRule> Isolation(List<Policy> policies, Direction direction) => policies
+    private static IEnumerable<SetRule> Isolation(IReadOnlyList<Policy> policies, Direction direction) => policies
         .Where(p => direction == Direction.Ingress ? p.IsolatesIngress : p.IsolatesEgress)
         .DistinctBy(p => p.IsAudit)
         .Select(p => new SetRule(PolicyTier.Namespace, Verdict.DefaultDeny, p.IsAudit, [], null, [], p.Ref.ToString(), $"{p.Ref} (isolates {Word(direction)})"));

@@ -6,72 +6,142 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>This node's pods, the sets of rules they are under, and the rows of each set.</summary>
+/// <summary>
+/// This node's pods, the sets of rules they are under, and the rows of each set. Three things are kept, each as long as what it is a function of is the same: which
+/// policies select a pod, what those together say to it (its set), and the rows of a set, into which identities that came or went are put one by one.
+/// </summary>
 internal static class PolicyStage
 {
-    public static void Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PlanBuilder plan)
+    /// <param name="old">What was compiled before; the result is the same without it.</param>
+    public static PolicyTables Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PolicyTables old)
     {
-        var pods = LocalPods(mesh, node, plan);
-        var sets = new Dictionary<Workload, PolicySet>();
-        foreach (var pod in pods)
-            if (PolicySets.Of(pod, mesh.Policies, identities, node.AuditsPolicies) is { } set)
-                sets.Add(pod, set);
-
-        var groups = sets.GroupBy(s => s.Value.Text, StringComparer.Ordinal).ToList();
-        var ids = ContentIds.Assign(groups.Select(g => g.Key), first: 1);
-        var rules = ContentIds.Assign(groups.SelectMany(g => RuleNames(g.First().Value)), first: 1);
-        foreach (var (name, id) in rules)
-            plan.RuleNames[id] = name;
-
-        var matcher = new PeerMatcher(identities);
-        var all = new List<SetRows>();
-        foreach (var group in groups)
+        var findings = new List<Diagnostic>();
+        var pods = Selections.Run(LocalPods(mesh, node, findings), mesh.Policies, node.AuditsPolicies, identities, old);
+        var groups = pods.Where(p => p.Set is not null).GroupBy(p => p.Set!.Hash).ToDictionary(g => g.Key, g => g.First().Set!);
+        var isSameRules = groups.Count == old.Sets.Count && groups.Keys.All(old.Sets.ContainsKey);
+        var (ruleIds, ruleNames) = isSameRules ? (old.RuleIds, old.RuleNames) : Rules(groups.Values);
+        var sets = Rows(groups, ruleIds, identities, old);
+        ImmutableArray<SetRows> fitting = [.. PolicyFit.Choose(sets.Values, node.PolicyRoom)];
+        var next = Join(fitting, old) with
         {
-            var id = ids[group.Key];
-            all.Add(SetRows.Of(id, group.First().Value, identities, matcher, rules));
-            plan.PolicySetNames[id] = string.Join(", ", group.First().Value.Policies);
+            Policies = mesh.Policies,
+            AreAudited = node.AuditsPolicies,
+            Identities = identities,
+            Pods = pods.ToDictionary(p => p.Pod.Name),
+            Sets = sets,
+            RuleIds = ruleIds,
+            RuleNames = ruleNames,
+            SetNames = Names(pods, sets, old.SetNames),
+        };
+
+        var inForce = fitting.Select(rows => rows.Id).ToHashSet();
+        var endpoints = ImmutableArray.CreateBuilder<EndpointPlan>();
+        var dialled = new HashSet<IpAddr>();
+        foreach (var pod in pods)
+        {
+            var rows = pod.Set is { } set ? sets[set.Hash] : null;
+            var isHeld = rows is not null && !inForce.Contains(rows.Id);
+            var endpoint = Endpoint(pod.Pod, rows?.Id ?? 0, isHeld, identities);
+            endpoints.Add(endpoint);
+            if (isHeld)
+                findings.Add(PolicyFit.Finding(pod.Pod, rows!, next.SetNames[rows!.Id], node.PolicyRoom));
+            else if (rows is { AsksProxy: true })
+                dialled.UnionWith(endpoint.Addresses);
         }
 
-        var fitting = PolicyFit.Choose(all, node.PolicyRoom).ToDictionary(rows => rows.Id);
-        foreach (var rows in fitting.Values)
-            plan.Add(rows);
-        foreach (var pod in pods)
+        return next with
         {
-            var set = sets.TryGetValue(pod, out var under) ? ids[under.Text] : 0;
-            var isHeld = set != 0 && !fitting.ContainsKey(set);
-            AddEndpoint(pod, set, isHeld, identities, fitting.GetValueOrDefault(set)?.AsksProxy ?? false, plan);
-            if (isHeld)
-                PolicyFit.Report(pod, all.Single(rows => rows.Id == set), plan.PolicySetNames[set], node.PolicyRoom, plan);
+            Endpoints = endpoints.ToImmutable(),
+            Dialled = new Dialled(dialled, fitting.SelectMany(rows => rows.Dialled(identities)).ToHashSet()),
+            Findings = [.. findings],
+        };
+    }
+
+    private static (IdSpace Ids, ImmutableSortedDictionary<uint, string> Names) Rules(IEnumerable<PolicySet> sets)
+    {
+        var names = new Dictionary<ContentHash, string>();
+        foreach (var rule in sets.SelectMany(s => s.Ingress.Rules.Concat(s.Egress.Rules)))
+            names[rule.NameHash] = rule.Name;
+        var ids = IdSpace.Assign(names.Keys.ToDictionary(h => h, _ => 1));
+        return (ids, names.ToImmutableSortedDictionary(n => ids.Of(n.Key), n => n.Value));
+    }
+
+    private static Dictionary<ContentHash, SetRows> Rows(Dictionary<ContentHash, PolicySet> sets, IdSpace ruleIds, IdentityTable identities, PolicyTables old)
+    {
+        var ids = IdSpace.Assign(sets.Keys.ToDictionary(h => h, _ => 1));
+        var difference = old.Sets.Count == 0 ? [] : IdentityTable.Difference(old.Identities, identities);
+        var peers = new PeerMatcher(identities);
+
+        // Where names of rules collide, their numbers depend on each other.
+        var areRulesSame = ReferenceEquals(ruleIds, old.RuleIds) || (ruleIds.Displaced.Count == 0 && old.RuleIds.Displaced.Count == 0);
+        var rows = new Dictionary<ContentHash, SetRows>(sets.Count);
+        foreach (var (hash, set) in sets)
+        {
+            var id = ids.Of(hash);
+            rows.Add(hash, areRulesSame && old.Sets.TryGetValue(hash, out var was) && was.Id == id
+                ? difference.Count == 0 ? was : SetEdit.Of(was, difference, peers, ruleIds)
+                : SetEdit.Of(id, set, peers, ruleIds));
+        }
+
+        return rows;
+    }
+
+    /// <summary>The rows of all sets that fit, by way of what differs.</summary>
+    private static PolicyTables Join(ImmutableArray<SetRows> fitting, PolicyTables old)
+    {
+        var (classes, verdicts, http) = (old.Classes.ToBuilder(), old.Verdicts.ToBuilder(), old.Http.ToBuilder());
+        var before = old.Fitting.ToDictionary(rows => rows.Id);
+        foreach (var rows in fitting)
+        {
+            before.Remove(rows.Id, out var was);
+            Apply(was ?? SetRows.None(rows.Id, rows.Set), rows);
+        }
+
+        foreach (var gone in before.Values)
+            Apply(gone, SetRows.None(gone.Id, gone.Set));
+        return old with { Fitting = fitting, Classes = classes.ToTable(), Verdicts = verdicts.ToTable(), Http = http.ToTable() };
+
+        void Apply(SetRows was, SetRows now)
+        {
+            classes.Apply(was.Classes, now.Classes);
+            verdicts.Apply(was.Verdicts, now.Verdicts);
+            http.Apply(was.Http, now.Http);
         }
     }
 
-    private static IEnumerable<string> RuleNames(PolicySet set) => set.Ingress.Rules.Concat(set.Egress.Rules).Select(r => r.Name);
+    private static ImmutableSortedDictionary<uint, string> Names(IEnumerable<PodPolicies> pods, Dictionary<ContentHash, SetRows> sets, ImmutableSortedDictionary<uint, string> old)
+    {
+        // Policies that say nothing to a pod are in its set's name alone: of pods with one set the first names it.
+        var names = new Dictionary<uint, string>();
+        foreach (var pod in pods)
+            if (pod.Set is { } set)
+                names.TryAdd(sets[set.Hash].Id, set.Name);
+        return names.Count == old.Count && names.All(n => old.TryGetValue(n.Key, out var name) && name == n.Value) ? old : names.ToImmutableSortedDictionary();
+    }
 
-    private static List<Workload> LocalPods(MeshSnapshot mesh, NodeFacts node, PlanBuilder plan)
+    private static List<Workload> LocalPods(MeshSnapshot mesh, NodeFacts node, List<Diagnostic> findings)
     {
         var local = new List<Workload>();
-        foreach (var pod in mesh.Workloads.Where(w => !w.HostNetwork))
+        foreach (var pod in mesh.Workloads)
         {
             var isHere = pod.NodeName == node.NodeName && node.NodeName.Length > 0;
-            if (pod.Attachment.IsKnown && (isHere || pod.NodeName.Length == 0))
+            if (pod.HostNetwork || (!isHere && pod.NodeName.Length > 0))
+                continue;
+            if (pod.Attachment.IsKnown)
                 local.Add(pod);
             else if (isHere)
-                plan.Report("not-attached", Severity.Warning, new ObjectRef("Pod", pod.Name), "metadata.annotations",
+                findings.Add(new Diagnostic("not-attached", Severity.Warning, new ObjectRef("Pod", pod.Name), "metadata.annotations",
                     "the pod is of this node, but nothing says where its interface is; annotate it with nodemesh.io/netns or nodemesh.io/host-interface",
-                    "no policy is enforced for it here", pod.Location);
+                    "no policy is enforced for it here", pod.Location));
         }
 
         return local;
     }
 
-    private static void AddEndpoint(Workload pod, uint set, bool isHeld, IdentityTable identities, bool asksProxy, PlanBuilder plan)
+    private static EndpointPlan Endpoint(Workload pod, uint set, bool isHeld, IdentityTable identities)
     {
-        ImmutableArray<IpAddr> addresses = [.. pod.Addresses.Where(a => identities.Owners[a] == pod.Name).Distinct()];
+        ImmutableArray<IpAddr> addresses = [.. pod.Addresses.Where(a => identities.Owns(pod, a)).Distinct()];
         var identity = addresses.Length > 0 ? identities.Of(addresses[0]) : (uint)IdentityId.Unknown;
-        plan.Endpoints.Add(new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set) { IsHeld = isHeld });
-        if (!asksProxy)
-            return;
-        foreach (var address in addresses)
-            plan.MayBeDialled(address);
+        return new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set) { IsHeld = isHeld };
     }
 }

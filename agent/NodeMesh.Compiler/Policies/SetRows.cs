@@ -5,58 +5,32 @@ using NodeMesh.Plan.Abi;
 namespace NodeMesh.Compiler.Policies;
 
 /// <summary>A policy set as rows: peers in classes, verdicts by class and port. A function of the set and of who there is, of no other set.</summary>
-/// <param name="AsksProxy">Some connection to its pods must be seen by the proxy.</param>
-/// <param name="Dialled">Identities that the proxy may dial in its pods' names.</param>
+/// <param name="Ingress">The numbers of its classes, each with how many members it has.</param>
 internal sealed record SetRows(
     uint Id,
-    Dictionary<ClassKey, ClassEntry> Classes,
-    Dictionary<VerdictKey, VerdictEntry> Verdicts,
-    Dictionary<VerdictKey, HttpPolicyPlan> Http,
-    bool AsksProxy,
-    HashSet<uint> Dialled)
+    PolicySet Set,
+    IdSpace Ingress,
+    IdSpace Egress,
+    RowTable<ClassKey, ClassEntry> Classes,
+    RowTable<VerdictKey, VerdictEntry> Verdicts,
+    RowTable<VerdictKey, HttpPolicyPlan> Http)
 {
-    /// <param name="ruleIds">By the rule's name.</param>
-    public static SetRows Of(uint id, PolicySet set, IdentityTable identities, PeerMatcher peers, IReadOnlyDictionary<string, uint> ruleIds)
+    public static SetRows None(uint id, PolicySet set) => new(
+        id, set, IdSpace.Empty, IdSpace.Empty, RowTable<ClassKey, ClassEntry>.Empty, RowTable<VerdictKey, VerdictEntry>.Empty, RowTable<VerdictKey, HttpPolicyPlan>.Empty);
+
+    /// <summary>Some connection to its pods must be seen by the proxy.</summary>
+    public bool AsksProxy => Asking(Direction.Ingress).Any();
+
+    /// <summary>Identities that the proxy may dial in its pods' names.</summary>
+    public IEnumerable<uint> Dialled(IdentityTable identities)
     {
-        var rows = new SetRows(id, [], [], [], false, []);
-        var asks = rows.Add(Direction.Ingress, set.Ingress, identities, peers, ruleIds);
-        rows.Add(Direction.Egress, set.Egress, identities, peers, ruleIds);
-        return rows with { AsksProxy = asks };
+        var asking = Asking(Direction.Egress).ToHashSet();
+        if (asking.Count == 0)
+            return [];
+        return identities.ById.Keys.Where(id =>
+            asking.Contains(Classes.TryGetValue(new ClassKey { Set = Id, Identity = id, Direction = (byte)Direction.Egress }, out var entry) ? entry.Klass : 0));
     }
 
-    /// <returns>Whether some class must be seen by the proxy.</returns>
-    private bool Add(Direction direction, DirectionRules rules, IdentityTable identities, PeerMatcher peers, IReadOnlyDictionary<string, uint> ruleIds)
-    {
-        var asks = false;
-        foreach (var klass in PeerClasses.Of(rules, identities, peers))
-        {
-            var classAsks = false;
-            foreach (var (ports, says) in VerdictTable.Of(klass.Rules))
-            {
-                var key = ports.Key(Id, klass.Id, direction);
-                Verdicts.Add(key, new VerdictEntry
-                {
-                    Verdict = (byte)says.Verdict,
-                    Audit = (byte)says.Audit,
-                    Rule = says.Rule is { } rule ? ruleIds[rule] : 0,
-                    AuditRule = says.AuditRule is { } audit ? ruleIds[audit] : 0,
-                });
-                if (says.Http is { } http)
-                    Http.Add(key, http);
-                classAsks |= says.Verdict == Verdict.Redirect;
-            }
-
-            foreach (var member in klass.Members)
-            {
-                if (klass.Id != 0)
-                    Classes.Add(new ClassKey { Set = Id, Identity = member.Id, Direction = (byte)direction }, new ClassEntry { Klass = klass.Id });
-                if (classAsks && direction == Direction.Egress)
-                    Dialled.Add(member.Id);
-            }
-
-            asks |= classAsks;
-        }
-
-        return asks;
-    }
+    private IEnumerable<uint> Asking(Direction direction) =>
+        Http.Keys.Where(k => k.Direction == (byte)direction).Select(k => k.Klass);
 }

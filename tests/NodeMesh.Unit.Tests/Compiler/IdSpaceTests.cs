@@ -1,4 +1,4 @@
-using NodeMesh.Compiler.Services;
+using NodeMesh.Compiler;
 
 namespace NodeMesh.Unit.Tests.Compiler;
 
@@ -35,7 +35,7 @@ public sealed class IdSpaceTests
         // It may give up, but only for the reason it has to: two contents that would like one number.
         if (edit.IsDisturbed)
         {
-            Assert.That(seen.Select(h => h.Natural), Is.Not.Unique);
+            Assert.That(seen.Select(h => h.Natural(1)), Is.Not.Unique);
             return;
         }
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace NodeMesh.Compiler.Services;
+namespace NodeMesh.Compiler;
 
 /// <summary>The first half of the SHA-256 of a canonical text: stands for the text where a plan has tens of thousands.</summary>
 internal readonly record struct ContentHash(ulong Hi, ulong Lo) : IComparable<ContentHash>
@@ -16,8 +16,8 @@ internal readonly record struct ContentHash(ulong Hi, ulong Lo) : IComparable<Co
         return new ContentHash(BinaryPrimitives.ReadUInt64BigEndian(hash), BinaryPrimitives.ReadUInt64BigEndian(hash[8..]));
     }
 
-    /// <summary>The number that it would like, the same that <see cref="ContentIds"/> would give the text; never 0.</summary>
-    public uint Natural => (uint)(Hi >> 32) is var number && number >= 1 ? number : 1;
+    /// <summary>The number that it would like among those from <paramref name="first"/> on.</summary>
+    public uint Natural(uint first) => (uint)(Hi >> 32) is var number && number >= first ? number : first + (number % (uint.MaxValue - first));
 
     public int CompareTo(ContentHash other) => Hi != other.Hi ? Hi.CompareTo(other.Hi) : Lo.CompareTo(other.Lo);
 }
