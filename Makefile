@@ -9,7 +9,7 @@ export DOTNET_NOLOGO := 1
 
 # All from Debian 12 itself; clang-19 links the Native AOT binary and compiles BPF.
 PACKAGES := build-essential clang-19 llvm-19 lld-19 clang-format-19 libbpf-dev libelf-dev zlib1g-dev linux-libc-dev bpftool \
-	iproute2 procps util-linux nginx-light wrk haproxy curl openssl libssl3 netcat-openbsd iputils-ping socat iptables
+	iproute2 procps util-linux nginx-light wrk haproxy curl openssl libssl3 netcat-openbsd iputils-ping socat iptables python3
 
 DOTNET := dotnet
 QUIET  := -v q --nologo -clp:NoSummary

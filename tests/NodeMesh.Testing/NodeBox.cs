@@ -149,7 +149,7 @@ public sealed class NodeBox : IDisposable
         ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
 
     /// <summary>The same with mounts of its own: what is mounted or unmounted there, by nsenter, nobody else sees.</summary>
-    public AgentProcess StartAgentWithOwnMounts(params string[] more) => new(this, ["unshare", "--mount", "sh", "-c", "exec \"$@\"", "sh"], more);
+    public AgentProcess StartAgentWithOwnMounts(params string[] more) => new(Place, ConfigDir, ["unshare", "--mount", "sh", "-c", "exec \"$@\"", "sh"], more);
 
     /// <summary>Takes everything of a dead agent off the node.</summary>
     public CommandResult CleanUpAgent() => Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", Bpffs, "--run-dir", RunDir, "--cgroup", Cgroup);
