@@ -43,6 +43,10 @@ public static class MeshCompiler
         return PlanJoin.Join(new CompilerMemory(mesh, node, expansion, policy, attach, services, routes, identities), before, previous);
     }
 
+    /// <summary>Policy alone, for questions about it: of services counts only what policies say of their backends.</summary>
+    internal static MeshPlan CompilePolicies(MeshSnapshot mesh, NodeFacts node) => Compile(
+        mesh with { Policies = PolicyExpansion.Run(mesh, PolicyExpansion.Empty).Meant, Services = [], Routes = [], Gateways = [], Certificates = [] }, node);
+
     private static PolicyTables Policy(MeshSnapshot mesh, NodeFacts node, PolicyTables before) =>
         PolicyStage.Run(mesh, node, IdentityStage.Run(mesh, node, before.Identities), before);
 

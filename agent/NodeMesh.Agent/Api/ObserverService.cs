@@ -35,6 +35,12 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
     public override Task<PoliciesReply> Policies(PoliciesRequest request, ServerCallContext context) =>
         Task.FromResult(ApiMapping.Policies(view.State.Mesh.Snapshot, view.State.Mesh.Plan));
 
+    public override Task<ExplainPolicyReply> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) =>
+        Task.FromResult(PolicyQuestions.Explain(view.State.Mesh.Snapshot, view.Facts, request));
+
+    public override Task<DiffPoliciesReply> DiffPolicies(DiffPoliciesRequest request, ServerCallContext context) =>
+        Task.FromResult(PolicyQuestions.Diff(view.State.Mesh.Snapshot, view.Facts, request));
+
     public override Task<DiagnosticsReply> Diagnostics(DiagnosticsRequest request, ServerCallContext context) =>
         Task.FromResult(ApiMapping.Diagnostics(view.State.Mesh.Plan.Diagnostics));
 

@@ -64,14 +64,15 @@ internal static class FileCommands
         return verb;
     }
 
-    private static Argument<string[]> Files(Verb verb)
+    internal static Argument<string[]> Files(Verb verb, ArgumentArity? arity = null)
     {
-        var files = new Argument<string[]>("FILE") { Description = "YAML or JSON files, or directories of them; - for standard input", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE") { Description = "YAML or JSON files, or directories of them; - for standard input", Arity = arity ?? ArgumentArity.OneOrMore };
         verb.Arguments.Add(files);
         return files;
     }
 
-    private static List<(string Path, string Text)> ReadFiles(string[] names)
+    /// <exception cref="CommandFailure">InvalidInput.</exception>
+    internal static List<(string Path, string Text)> ReadFiles(string[] names)
     {
         NodeChecks.RequireOpenSsl();
         try

@@ -26,10 +26,18 @@ internal static class ReadCommands
             new Example("nodemesh services", "Addresses, ports and backends")),
         (agent, call) => agent.ServicesAsync(new ServicesRequest(), call), ServiceTable.Of, JsonText.Default.ServicesReply);
 
-    public static Verb Policy() => Ask(
-        new Verb("policy", "Policies and the pods of this node that they select",
-            new Example("nodemesh policy", "What is isolated, and by what")),
-        (agent, call) => agent.PoliciesAsync(new PoliciesRequest(), call), Tables.Policies, JsonText.Default.PoliciesReply);
+    public static Verb Policy()
+    {
+        var verb = Ask(
+            new Verb("policy", "Policies and the pods of this node that they select",
+                new Example("nodemesh policy", "What is isolated, and by what"),
+                new Example("nodemesh policy explain --from shop/front --to shop/api --port 8080", "Which rule decides"),
+                new Example("nodemesh policy diff changed/", "What other policies would allow or deny")),
+            (agent, call) => agent.PoliciesAsync(new PoliciesRequest(), call), Tables.Policies, JsonText.Default.PoliciesReply);
+        verb.Subcommands.Add(PolicyCommands.Explain());
+        verb.Subcommands.Add(PolicyCommands.Diff());
+        return verb;
+    }
 
     public static Verb Diagnostics() => Ask(
         new Verb("diagnostics", "What is wrong in the objects as written, and what is in force instead",

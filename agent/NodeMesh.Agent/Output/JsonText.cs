@@ -15,6 +15,8 @@ internal sealed record CheckResult(bool Able, string AttachMode, IReadOnlyList<C
 [JsonSerializable(typeof(EndpointsReply))]
 [JsonSerializable(typeof(ServicesReply))]
 [JsonSerializable(typeof(PoliciesReply))]
+[JsonSerializable(typeof(ExplainPolicyReply))]
+[JsonSerializable(typeof(DiffPoliciesReply))]
 [JsonSerializable(typeof(DiagnosticsReply))]
 [JsonSerializable(typeof(ConnectionsReply))]
 [JsonSerializable(typeof(CheckResult))]

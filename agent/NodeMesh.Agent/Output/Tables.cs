@@ -65,6 +65,28 @@ internal static class Tables
         return table.ToString();
     }
 
+    public static string Explanation(ExplainPolicyReply reply)
+    {
+        var table = new TableText("FROM", "TO", "PORT", "VERDICT", "END", "SAYS", "REASON", "BECAUSE OF", "WOULD REFUSE (AUDIT)");
+        foreach (var p in reply.Paths)
+        {
+            table.Row(p.From, p.To, p.Port, p.Verdict, "egress", p.Egress.Verdict, p.Egress.Reason, p.Egress.Because, p.Egress.Audit);
+            table.Row(p.Source, p.Destination, "", "", "ingress", p.Ingress.Verdict, p.Ingress.Reason, p.Ingress.Because, p.Ingress.Audit);
+        }
+
+        return table.ToString();
+    }
+
+    public static string Changes(DiffPoliciesReply reply)
+    {
+        if (reply.Changes.Count == 0)
+            return "nothing becomes allowed or denied\n";
+        var table = new TableText("CHANGE", "FROM", "TO", "PORTS", "BEFORE", "BECAUSE OF");
+        foreach (var c in reply.Changes)
+            table.Row(c.Before == c.After ? "other rules for requests" : $"now {c.After}", c.From, c.To, c.Ports, c.Before, c.Because);
+        return reply.Cut ? $"{table}\nThere are more; see --most.\n" : table.ToString();
+    }
+
     public static string Diagnostics(DiagnosticsReply reply)
     {
         if (reply.Diagnostics.Count == 0)
