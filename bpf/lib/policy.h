@@ -82,6 +82,12 @@ nm_inline nm_bool nm_proto_has_ports(__u8 proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
+/* What a verdict row has as the port: of ICMP, type and code. */
+nm_inline __be16 nm_policy_port(const struct nm_tuple *t)
+{
+	return nm_proto_has_ports(t->proto) ? t->dport_be : bpf_htons((__u16)(t->icmp_type << 8 | t->icmp_code));
+}
+
 /* What policy set `set` says in `direction` about a connection with `identity` as the peer. */
 nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t)
 {
@@ -96,7 +102,7 @@ nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const st
 	klass = bpf_map_lookup_elem(&nm_class, &class_key);
 	key.klass = klass ? klass->klass : 0;
 	key.proto = t->proto;
-	key.port_be = nm_proto_has_ports(t->proto) ? t->dport_be : 0;
+	key.port_be = nm_policy_port(t);
 	verdict = bpf_map_lookup_elem(&nm_verdict, &key);
 	return verdict ? verdict->verdict : NM_VERDICT_NONE;
 }

@@ -107,17 +107,26 @@ nm_inline __u32 nm_parse_inner(struct nm_cursor *c, struct nm_packet *p, nm_bool
 	return NM_REASON_FORWARDED;
 }
 
+/*
+ * What policy and tracking know of an ICMP packet that is no error. Without an identifier, its type and code stand
+ * where a destination port would: so that no other type passes for the one that policy let through.
+ */
+nm_inline void nm_icmp_tuple(struct nm_tuple *t, const struct nm_icmp_header *icmp, nm_bool echo)
+{
+	t->icmp_type = icmp->type;
+	t->icmp_code = icmp->code;
+	t->sport_be = echo ? icmp->id : 0;
+	t->dport_be = echo ? icmp->id : bpf_htons((__u16)(icmp->type << 8 | icmp->code));
+}
+
 nm_inline __u32 nm_parse_icmp4(struct nm_cursor *c, struct nm_packet *p)
 {
 	struct nm_icmp_header icmp;
 
 	if (nm_read(c, c->at, &icmp, sizeof(icmp)))
 		return NM_REASON_TRUNCATED;
+	nm_icmp_tuple(&p->t, &icmp, icmp.type == NM_ICMP4_ECHO || icmp.type == NM_ICMP4_ECHO_REPLY);
 	switch (icmp.type) {
-	case NM_ICMP4_ECHO:
-	case NM_ICMP4_ECHO_REPLY:
-		p->t.sport_be = p->t.dport_be = icmp.id;
-		return NM_REASON_FORWARDED;
 	case NM_ICMP4_UNREACHABLE:
 	case NM_ICMP4_TIME_EXCEEDED:
 	case NM_ICMP4_PARAMETER:
@@ -143,9 +152,8 @@ nm_inline __u32 nm_parse_icmp6(struct nm_cursor *c, struct nm_packet *p, __u8 ho
 
 	if (nm_read(c, c->at, &icmp, sizeof(icmp)))
 		return NM_REASON_TRUNCATED;
-	if (icmp.type == NM_ICMP6_ECHO || icmp.type == NM_ICMP6_ECHO_REPLY) {
-		p->t.sport_be = p->t.dport_be = icmp.id;
-	} else if (icmp.type < NM_ICMP6_FIRST_INFO) {
+	nm_icmp_tuple(&p->t, &icmp, icmp.type == NM_ICMP6_ECHO || icmp.type == NM_ICMP6_ECHO_REPLY);
+	if (icmp.type < NM_ICMP6_FIRST_INFO) {
 		p->kind = NM_PACKET_ICMP_ERROR;
 		c->at += sizeof(icmp);
 		return nm_parse_inner(c, p, 1);

@@ -35,6 +35,27 @@ internal sealed class PolicyTests
         Assert.That(_gate.In(Packet.Sctp(peer, 4000, pod, 36413)).Reason, Is.EqualTo(Reason.DefaultDeny));
     }
 
+    [TestCase(Gate.Pod, Gate.Peer, 8, 0, 13)]
+    [TestCase(Gate.Pod6, Gate.Peer6, 128, 129, 139)]
+    public void Icmp_is_judged_by_type_and_code(string pod, string peer, byte echo, byte reply, byte other)
+    {
+        var proto = pod.Contains(':', StringComparison.Ordinal) ? Packet.ProtoIcmp6 : Packet.ProtoIcmp;
+        _gate.Rule(Direction.Egress, proto, (ushort)(echo << 8), Verdict.Allow);
+        Assert.That(_gate.Out(Packet.Icmp(pod, peer, echo, id: 7)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.In(Packet.Icmp(peer, pod, reply, id: 7)).Reason, Is.EqualTo(Reason.Reply));
+        Assert.That(_gate.Out(Packet.Icmp(pod, peer, echo, id: 8, code: 1)).Reason, Is.EqualTo(Reason.DefaultDeny));
+        Assert.That(_gate.Out(Packet.Icmp(pod, peer, other)).Reason, Is.EqualTo(Reason.DefaultDeny));
+    }
+
+    [Test]
+    public void A_type_that_is_let_through_opens_no_door_to_another()
+    {
+        _gate.Rule(Direction.Egress, Packet.ProtoIcmp, 0, Verdict.Allow);
+        _gate.Rule(Direction.Egress, Packet.ProtoIcmp, 13 << 8, Verdict.Deny);
+        Assert.That(_gate.Out(Packet.Icmp(Gate.Pod, Gate.Peer, 15)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(_gate.Out(Packet.Icmp(Gate.Pod, Gate.Peer, 13)).Reason, Is.EqualTo(Reason.PolicyDenied));
+    }
+
     [Test]
     public void Without_a_row_everything_is_closed()
     {

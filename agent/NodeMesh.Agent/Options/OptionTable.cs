@@ -15,7 +15,7 @@ internal static class OptionTable
     public static readonly OptionSpec<IpPrefix> NodePortAddresses = new("--nodeport-addresses", "CIDR", "", Block, "NodePorts are served at the node's addresses in this block", true) { DefaultWords = "all of them" };
     public static readonly OptionSpec<Balancing> LbAlgorithm = new("--lb-algorithm", "NAME", "random", Algorithm, "random or maglev: how a connection's backend is chosen where a service does not say by the annotation nodemesh.io/lb-algorithm");
     public static readonly OptionSpec<int> MaglevTableSize = new("--maglev-table-size", "N", "1021", Prime, "Places in a service's Maglev table, a prime: about a hundred times the backends; the same on every node");
-    public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts it");
+    public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts requests of that kind");
     public static readonly OptionSpec<string> Bpffs = new("--bpffs", "DIR", "/sys/fs/bpf", Text, "A mounted BPF file system; the kernel side is pinned below it");
     public static readonly OptionSpec<string> Cgroup = new("--cgroup", "DIR", "", Text, "The cgroup2 directory whose processes get services translated") { DefaultWords = "the root of the mounted cgroup2 file system" };
     public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only) and the agent's lock");
