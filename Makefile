@@ -58,7 +58,7 @@ format: ## Format every file
 
 .PHONY: check
 check: bpf native ## Before each commit: generated files, format, unit tests
-	@$(DOTNET) run --project native/NodeMesh.AbiGen -c $(CONFIGURATION) $(QUIET) -- --check
+	@$(DOTNET) run --project native/NodeMesh.AbiGen -c $(CONFIGURATION) -- --check
 	@$(MAKE) --no-print-directory lint
 	@$(DOTNET) test tests/NodeMesh.Unit.Tests -c $(CONFIGURATION) $(QUIET)
 
