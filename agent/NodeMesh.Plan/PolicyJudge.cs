@@ -7,11 +7,14 @@ namespace NodeMesh.Plan;
 public static class PolicyJudge
 {
     /// <summary>Longest matching nm_identity row; World when there is none.</summary>
-    public static uint IdentityOf(PolicyPlan policy, IpAddr address)
+    public static uint IdentityOf(PolicyPlan policy, IpAddr address) => IdentityOf(policy, IpPrefix.Host(address));
+
+    /// <summary>The same of a block: the longest row that covers all of it.</summary>
+    public static uint IdentityOf(PolicyPlan policy, IpPrefix block)
     {
-        for (var bits = 128; bits >= 0; bits--)
+        for (var bits = block.Bits; bits >= 0; bits--)
         {
-            var key = new IdentityKey { PrefixBits = (uint)bits, Addr = Addr.From(IpPrefix.Create(address, bits).Address) };
+            var key = new IdentityKey { PrefixBits = (uint)bits, Addr = Addr.From(IpPrefix.Create(block.Address, bits).Address) };
             if (policy.Identities.TryGetValue(key, out var entry))
                 return entry.Identity;
         }

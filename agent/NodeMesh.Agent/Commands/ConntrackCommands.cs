@@ -34,8 +34,7 @@ internal static class ConntrackCommands
             var request = filter.Read(parse);
             request.Most = parse.GetValue(most);
             var reply = await agent.AskAsync((a, call) => a.ConnectionsAsync(request, call), stop).ConfigureAwait(false);
-            var text = parse.GetValue(output) == OutputFormat.Json ? JsonText.Of(reply, JsonText.Default.ConnectionsReply) + "\n" : Tables.Connections(reply);
-            await parse.InvocationConfiguration.Output.WriteAsync(text).ConfigureAwait(false);
+            await OutputOption.WriteAsync(parse, output, reply, JsonText.Default.ConnectionsReply, Tables.Connections).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return verb;

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.Json.Serialization.Metadata;
+using NodeMesh.Agent.Output;
 
 namespace NodeMesh.Agent.Commands;
 
@@ -24,6 +26,10 @@ internal static class OutputOption
         option.CompletionSources.Add("table", "json");
         return option;
     }
+
+    /// <summary>Shows an answer as it was asked for.</summary>
+    public static Task WriteAsync<T>(ParseResult parse, Option<OutputFormat> option, T reply, JsonTypeInfo<T> json, Func<T, string> table) =>
+        parse.InvocationConfiguration.Output.WriteAsync(parse.GetValue(option) == OutputFormat.Json ? JsonText.Of(reply, json) + "\n" : table(reply));
 
     private static OutputFormat Read(ArgumentResult result)
     {

@@ -46,8 +46,7 @@ internal static class PolicyCommands
             var reply = parse.GetValue(files) is { Length: > 0 } names
                 ? Explain(names, request)
                 : await AskAsync(runDir.Read(parse), (a, call) => a.ExplainPolicyAsync(request, call), stop).ConfigureAwait(false);
-            var text = parse.GetValue(output) == OutputFormat.Json ? JsonText.Of(reply, JsonText.Default.ExplainPolicyReply) + "\n" : Tables.Explanation(reply);
-            await parse.InvocationConfiguration.Output.WriteAsync(text).ConfigureAwait(false);
+            await OutputOption.WriteAsync(parse, output, reply, JsonText.Default.ExplainPolicyReply, Tables.Explanation).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return verb;
@@ -76,8 +75,7 @@ internal static class PolicyCommands
                 : await AskAsync(runDir.Read(parse), (a, call) => a.DiffPoliciesAsync(request, call), stop).ConfigureAwait(false);
             if (reply.Diagnostics.FirstOrDefault(d => d.Severity == "error") is { } wrong)
                 throw new CommandFailure(ExitCode.InvalidInput, $"{wrong.File}:{wrong.Line} (document {wrong.Document}): {wrong.Object}: {wrong.FieldPath}: {wrong.Message}; nothing was compared, see nodemesh validate");
-            var text = parse.GetValue(output) == OutputFormat.Json ? JsonText.Of(reply, JsonText.Default.DiffPoliciesReply) + "\n" : Tables.Changes(reply);
-            await parse.InvocationConfiguration.Output.WriteAsync(text).ConfigureAwait(false);
+            await OutputOption.WriteAsync(parse, output, reply, JsonText.Default.DiffPoliciesReply, Tables.Changes).ConfigureAwait(false);
             return ExitCode.Ok;
         });
         return verb;

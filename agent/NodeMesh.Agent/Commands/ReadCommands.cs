@@ -55,8 +55,7 @@ internal static class ReadCommands
         {
             using var agent = new AgentClient(runDir.Read(parse).One(OptionTable.RunDir));
             var reply = await agent.AskAsync(question, stop).ConfigureAwait(false);
-            var text = parse.GetValue(output) == OutputFormat.Json ? JsonText.Of(reply, json) + "\n" : table(reply);
-            await parse.InvocationConfiguration.Output.WriteAsync(text).ConfigureAwait(false);
+            await OutputOption.WriteAsync(parse, output, reply, json, table).ConfigureAwait(false);
             return code?.Invoke(reply) ?? ExitCode.Ok;
         });
         return verb;

@@ -185,14 +185,7 @@ public sealed class PolicyDifference
         public string RuleName(uint rule, PolicyEffect effect) =>
             rule != 0 ? _plan.Names.Rules.GetValueOrDefault(rule, "?") : effect == PolicyEffect.ByRequest ? "rules about requests" : "no rule is about it";
 
-        /// <summary>The longest row that covers the whole block.</summary>
-        public uint IdentityOf(IpPrefix block)
-        {
-            for (var bits = block.Bits; bits >= 0; bits--)
-                if (_plan.Kernel.Identities.TryGetValue(new IdentityKey { PrefixBits = (uint)bits, Addr = Addr.From(IpPrefix.Create(block.Address, bits).Address) }, out var row))
-                    return row.Identity;
-            return (uint)IdentityId.World;
-        }
+        public uint IdentityOf(IpPrefix block) => PolicyJudge.IdentityOf(_plan.Proxy.Policy, block);
 
         public Table Class(Who subject, Direction direction, Who peer)
         {
