@@ -13,6 +13,12 @@ public sealed class DatapathHost : IDisposable
     // A pod's interface may come without a notice that names it (its namespace is made after the veth), so what is missing is looked for this often.
     private static readonly TimeSpan s_missingPod = TimeSpan.FromSeconds(1);
 
+    // The runtime makes a pod's interface first and starts its processes soon after, of which nothing tells. So they are looked for often after every notice of an
+    // interface and every plan, and seldom later: a pod may wait for its volumes for hours.
+    private static readonly TimeSpan s_arrival = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan s_arrivalLate = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_arrivalSoon = TimeSpan.FromSeconds(30);
+
     // Nothing tells that another program was put before ours or took ours off, so it is looked for this often.
     private static readonly TimeSpan s_disturbance = TimeSpan.FromSeconds(5);
 
@@ -65,18 +71,23 @@ public sealed class DatapathHost : IDisposable
         var audited = Environment.TickCount64;
         var delay = _auditInterval;
         var due = 0L;
+        var lookedAt = 0L;
+        var newsAt = Environment.TickCount64;
         while (!_stopping)
         {
-            var woken = _waker.Wait(_watch.Fd, delay < s_disturbance ? delay : s_disturbance);
+            var look = !_reconciler.AwaitsPods ? s_disturbance : Since(newsAt) < s_arrivalSoon ? s_arrival : s_arrivalLate;
+            var woken = _waker.Wait(_watch.Fd, delay < look ? delay : look);
             _watch.Drain();
             if (_stopping)
                 return;
 
             current = Interlocked.Exchange(ref _next, null) ?? current;
-            if (current is null || !(woken || Environment.TickCount64 >= due || IsDisturbed()))
+            if (woken)
+                newsAt = Environment.TickCount64;
+            if (current is null || !(woken || Environment.TickCount64 >= due || _reconciler.HasPodArrived() || IsDisturbed(ref lookedAt)))
                 continue;
 
-            var audit = Environment.TickCount64 - audited >= _auditInterval.TotalMilliseconds;
+            var audit = Since(audited) >= _auditInterval;
             if (audit)
                 audited = Environment.TickCount64;
             try
@@ -96,8 +107,14 @@ public sealed class DatapathHost : IDisposable
         }
     }
 
-    private bool IsDisturbed()
+    private static TimeSpan Since(long ticks) => TimeSpan.FromMilliseconds(Environment.TickCount64 - ticks);
+
+    private bool IsDisturbed(ref long lookedAt)
     {
+        // Half: a wait may end a moment early, and must not make it twice as long.
+        if (Since(lookedAt) < s_disturbance / 2)
+            return false;
+        lookedAt = Environment.TickCount64;
         try
         {
             return _reconciler.IsDisturbed();

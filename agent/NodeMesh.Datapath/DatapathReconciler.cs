@@ -65,7 +65,7 @@ public sealed class DatapathReconciler : IDisposable
     private readonly PinKeeper _keeper;
     private bool _retired;
 
-    private DatapathReconciler(OwnedFd[] locks, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, NetlinkSocket netlink, bool tcx)
+    private DatapathReconciler(OwnedFd[] locks, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, string cgroupPath, NetlinkSocket netlink, bool tcx)
     {
         _locks = locks;
         _objects = objects;
@@ -76,7 +76,7 @@ public sealed class DatapathReconciler : IDisposable
         _tables = new KernelTables(objects, new RowWriter());
         _cutter = new DatagramCutter(objects);
         _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
-        _resolver = new InterfaceResolver(options, netlink);
+        _resolver = new InterfaceResolver(options, netlink, new PodNamespaces(Cgroups.Trees(cgroupPath)));
         _routes = new ProxyRoutes(options, netlink);
         Counters = new CounterReader(objects);
         ProgramTables = new ProgramTables(objects, Counters, TimeProvider.System);
@@ -121,7 +121,7 @@ public sealed class DatapathReconciler : IDisposable
             netlink = new NetlinkSocket();
             cgroup = new CgroupAttacher(objects, pins, cgroupPath);
             cgroup.Attach();
-            return new DatapathReconciler([agentLock, pinLock], objects, pins, options, cgroup, netlink, KernelProbe.HasTcx());
+            return new DatapathReconciler([agentLock, pinLock], objects, pins, options, cgroup, cgroupPath, netlink, KernelProbe.HasTcx());
         }
         catch (Exception e)
         {
@@ -144,6 +144,12 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>Whether somebody took off, overtook or unpinned what the last round left. Cheap, to be asked often; from the thread of the rounds.</summary>
     public bool IsDisturbed() => _hooks.IsDisturbed() || _cgroup.IsDisturbed || _keeper.IsDisturbed;
+
+    /// <summary>Whether there are pods that their processes will show, and whether one does now. Cheap, to be asked often; from the thread of the rounds.</summary>
+    public bool AwaitsPods => _resolver.AwaitsProcesses;
+
+    /// <inheritdoc cref="AwaitsPods"/>
+    public bool HasPodArrived() => _resolver.HasArrival();
 
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
@@ -178,7 +184,7 @@ public sealed class DatapathReconciler : IDisposable
             if (tally is { Failures.Count: > 0, Removals: > 0 })
                 UpsertAgain(tally);
             RetireOtherGenerations(problems);
-            _cutter.Cut(_tables.TakeGoneBackends(), plan.Kernel.Endpoints, problems);
+            _cutter.Cut(_tables.TakeGoneBackends(), plan.Kernel.Endpoints.Select(e => WithNetns(e, resolved)), problems);
         }
 
         if (audit)
@@ -232,6 +238,9 @@ public sealed class DatapathReconciler : IDisposable
 
         _retired = true;
     }
+
+    private static EndpointPlan WithNetns(EndpointPlan endpoint, ResolvedInterfaces resolved) =>
+        resolved.Interfaces.TryGetValue(endpoint, out var link) && link.Netns.Length > 0 ? endpoint with { Attachment = endpoint.Attachment with { Netns = link.Netns } } : endpoint;
 
     private IEnumerable<EndpointStatus> StatusOf(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved) => endpoints.Select(endpoint =>
         resolved.Interfaces.TryGetValue(endpoint, out var link)

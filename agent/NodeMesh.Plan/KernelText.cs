@@ -26,7 +26,8 @@ internal static class KernelText
 
     private static string Addresses(ImmutableArray<IpAddr> addresses) => addresses.Length == 0 ? "(no address)" : string.Join(",", addresses);
 
-    private static string Interface(Attachment at) => string.IsNullOrEmpty(at.HostInterface) ? $"netns {at.Netns}" : $"interface {at.HostInterface}";
+    private static string Interface(Attachment at) =>
+        !string.IsNullOrEmpty(at.HostInterface) ? $"interface {at.HostInterface}" : !string.IsNullOrEmpty(at.Netns) ? $"netns {at.Netns}" : $"uid {at.Uid}";
 
     // The same policies can make two sets: a named port may have two numbers.
     private static SortedDictionary<uint, string> SetNames(MeshPlan plan)

@@ -105,6 +105,18 @@ public sealed class NodeBox : IDisposable
         return pod;
     }
 
+    /// <summary>A pod as the API has it: nothing but its uid says where it is. Without a network yet and without a process.</summary>
+    public PodBox DeclarePod(string name, string ns = "default")
+    {
+        var pod = new PodBox(this, name, ns, _pods.Count + 2) { Uid = Guid.NewGuid().ToString() };
+        _pods.Add(pod);
+        WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest($"app: {name}", ""));
+        return pod;
+    }
+
+    /// <summary>What a network plugin does at a pod's start.</summary>
+    public void Connect(PodBox pod) => pod.Connect(Node, "10.244.0.1");
+
     /// <summary>A pod in which an nginx says the pod's name on port 80.</summary>
     public PodBox AddServer(string name, string ns = "default", string? labels = null)
     {

@@ -35,6 +35,20 @@ public sealed class PodBox
 
     public Netns Netns { get; }
 
+    /// <summary>Not empty: the pod's object names no network namespace, and the agent must find it by the pod's processes.</summary>
+    public string Uid { get; init; } = "";
+
+    /// <summary>The kubelet's, of the cgroupfs driver. Within the box's.</summary>
+    public string Cgroup => Path.Combine(_box.Cgroup, "kubepods", "burstable", $"pod{Uid}");
+
+    /// <summary>A process in the pod's cgroup and network namespace that does nothing, as a runtime's pause container.</summary>
+    public ChildProcess StartPause()
+    {
+        var container = Path.Combine(Cgroup, "pause");
+        Directory.CreateDirectory(container);
+        return new ChildProcess(NodeBox.Enter(container, Netns.Name, ["sleep", "infinity"]));
+    }
+
     /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families; /slow takes about three seconds.</summary>
     public ChildProcess StartNginx(string says, int port = 80) => Netns.StartNginx(
         Path.Combine(_box.WorkDir, string.Create(CultureInfo.InvariantCulture, $"nginx-{Name}-{port}")), $$"""
@@ -75,7 +89,7 @@ public sealed class PodBox
           name: {{Name}}
           namespace: {{Namespace}}
           labels: { {{labels}} }
-          annotations: { nodemesh.io/netns: {{Netns.Name}} }
+          {{(Uid.Length > 0 ? $"uid: {Uid}" : $"annotations: {{ nodemesh.io/netns: {Netns.Name} }}")}}
         spec:
           nodeName: {{_node}}
           containers:

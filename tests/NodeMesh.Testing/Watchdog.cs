@@ -9,21 +9,21 @@ internal sealed class Watchdog : IDisposable
 
     public Watchdog(string prefix, string[] cgroups, string bpffs, string workDir)
     {
-        var procs = string.Join(' ', cgroups.Select(c => $"{c}/cgroup.procs"));
+        var roots = string.Join(' ', cgroups);
         // Again until none is left, since a process may be starting another while we look and one in the kernel ends when it leaves that.
         var script = $$"""
             trap '' INT TERM HUP
             cat > /dev/null
             for round in $(seq 600); do
-              pids=$(cat {{procs}} 2> /dev/null)
+              pids=$(find {{roots}} -name cgroup.procs -exec cat {} + 2> /dev/null)
               [ "$pids" ] || break
               kill -KILL $pids 2> /dev/null
               sleep 0.05
             done
             rm -rf {{bpffs}}
             for ns in $(ip netns list | cut -d' ' -f1 | grep '^{{prefix}}-'); do ip netns del $ns; done
-            for cgroup in {{string.Join(' ', cgroups)}}; do
-              for try in $(seq 100); do rmdir $cgroup 2> /dev/null && break; [ -d $cgroup ] || break; sleep 0.1; done
+            for cgroup in {{roots}}; do
+              for try in $(seq 100); do find $cgroup -depth -type d -exec rmdir {} + 2> /dev/null; [ -d $cgroup ] || break; sleep 0.1; done
             done
             rm -rf {{workDir}}
             """;

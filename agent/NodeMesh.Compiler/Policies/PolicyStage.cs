@@ -127,7 +127,7 @@ internal static class PolicyStage
             var isHere = pod.NodeName == node.NodeName && node.NodeName.Length > 0;
             if (pod.HostNetwork || (!isHere && pod.NodeName.Length > 0))
                 continue;
-            if (pod.Attachment.IsKnown)
+            if (isHere ? pod.Attachment.IsKnown : pod.Attachment.IsNamed)
                 local.Add(pod);
             else if (isHere)
                 findings.Add(new Diagnostic("not-attached", Severity.Warning, new ObjectRef("Pod", pod.Name), "metadata.annotations",

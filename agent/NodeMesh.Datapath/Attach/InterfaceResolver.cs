@@ -10,7 +10,14 @@ namespace NodeMesh.Datapath.Attach;
 /// <param name="Ifindex">Of the host's end.</param>
 /// <param name="Mtu">Of the host's end; 0 when packets may not be put straight into the pod.</param>
 /// <param name="PodMac">Of the pod's end; like <paramref name="HostMac"/> zero when <paramref name="Mtu"/> is.</param>
-internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddress HostMac);
+internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddress HostMac)
+{
+    /// <summary>Where its network namespace was found; empty when nobody had to look for it.</summary>
+    public string Netns { get; init; } = "";
+
+    /// <summary>Found by the pod's processes, not by what is written in its object.</summary>
+    public bool IsShown { get; init; }
+}
 
 /// <param name="Interfaces">Host-side interface of each endpoint that was found.</param>
 /// <param name="Missing">Why each other endpoint was not.</param>
@@ -22,7 +29,7 @@ internal sealed record ResolvedInterfaces(
 /// Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed. Pods' namespaces are asked again
 /// when any interface of the host is not as it was: a pod cannot come, go or change its end of a veth pair for another without that.
 /// </summary>
-internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink)
+internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink, PodNamespaces pods)
 {
     private const byte LinkScope = 253;
 
@@ -30,27 +37,49 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
     private List<NetInterface> _host = [];
     private Dictionary<(ObjectName, Attachment), PodLink> _links = [];
 
+    // Pods that were not found by their uids, and the namespaces that they were then in.
+    private readonly Dictionary<string, string> _awaited = new(StringComparer.Ordinal);
+
     // Interfaces of pods' namespaces by the number that the node's has for each; read once a round.
     private readonly Dictionary<int, List<NetInterface>> _insides = [];
+
+    /// <summary>Whether a pod was not found that its processes will show.</summary>
+    public bool AwaitsProcesses => _awaited.Count > 0;
+
+    /// <summary>Whether one of those shows itself now: no notice tells of that, since its interface was there before.</summary>
+    public bool HasArrival() => _awaited.Any(pod => pods.Find(pod.Key).Which is { Length: > 0 } now && now != pod.Value);
 
     /// <param name="anew">Also asks namespaces of which nothing says that they changed: within one, a link address may be set.</param>
     public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints, bool anew)
     {
         var host = RtLinks.Dump(netlink);
-        var known = anew || !host.SequenceEqual(_host) ? [] : _links;
+        var known = anew || !host.SequenceEqual(_host) || HasArrival() ? [] : _links;
         _insides.Clear();
-        var found = new Dictionary<EndpointPlan, int>();
+        _awaited.Clear();
+        var found = new Dictionary<EndpointPlan, Way>();
         var taken = new Dictionary<int, EndpointPlan>();
         var missing = new Dictionary<EndpointPlan, string>();
-        foreach (var endpoint in endpoints)
+
+        // What the runtime and the kernel show comes before what a pod's own annotations claim.
+        foreach (var isShown in (ReadOnlySpan<bool>)[true, false])
         {
-            var (ifindex, reason) = known.TryGetValue((endpoint.Name, endpoint.Attachment), out var link) ? (link.Ifindex, "") : Find(endpoint, host);
-            if (ifindex == 0)
-                missing[endpoint] = reason;
-            else if (!taken.TryAdd(ifindex, endpoint))
-                missing[endpoint] = $"its interface (ifindex {ifindex}) is already that of {taken[ifindex].Name}";
-            else
-                found[endpoint] = ifindex;
+            foreach (var endpoint in endpoints.Where(e => !found.ContainsKey(e)))
+            {
+                var way = known.TryGetValue((endpoint.Name, endpoint.Attachment), out var link) && link.IsShown == isShown ? new Way(link.Ifindex, link.Netns, isShown, "")
+                    : isShown ? ByProcess(endpoint, host) : ByName(endpoint, host);
+                if (way.Ifindex != 0 && taken.TryAdd(way.Ifindex, endpoint))
+                    found[endpoint] = way;
+                else if (way.Ifindex != 0)
+                    missing[endpoint] = $"its interface (ifindex {way.Ifindex}) is already that of {taken[way.Ifindex].Name}";
+                else if (way.Reason.Length > 0)
+                    missing[endpoint] = way.Reason;
+            }
+        }
+
+        foreach (var endpoint in found.Keys)
+        {
+            missing.Remove(endpoint);
+            _awaited.Remove(endpoint.Attachment.Uid ?? "");
         }
 
         // A namespace that cannot be asked for a moment must not take a living pod out of policy: its interface is still there, and nobody else's.
@@ -60,14 +89,15 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
             if (_last.TryGetValue(endpoint.Name, out var before) && byIndex.TryGetValue(before.Ifindex, out var there) && IsSame(there, before) && taken.TryAdd(before.Ifindex, endpoint))
             {
                 missing.Remove(endpoint);
-                found[endpoint] = before.Ifindex;
+                found[endpoint] = new Way(before.Ifindex, "", false, "");
             }
         }
 
-        _last = found.ToDictionary(f => f.Key.Name, f => byIndex[f.Value]);
-        var links = found.ToDictionary(f => f.Key, f => known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value], f.Value));
+        _last = found.ToDictionary(f => f.Key.Name, f => byIndex[f.Value.Ifindex]);
+        var links = found.ToDictionary(f => f.Key, f =>
+            known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value.Ifindex], f.Value.Ifindex) with { Netns = f.Value.Netns, IsShown = f.Value.IsShown });
         (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
-        return new ResolvedInterfaces(links, missing, Devices(host, found.Values.ToHashSet()));
+        return new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
     }
 
     /// <summary>Straight into the pod leads only a veth whose other end is the pod's own interface: not a port of a bridge, behind which stands another link address.</summary>
@@ -99,33 +129,65 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         return inside;
     }
 
-    private (int Ifindex, string Reason) Find(EndpointPlan endpoint, List<NetInterface> host)
+    /// <param name="Ifindex">0: not found.</param>
+    /// <param name="Reason">Why not; empty when it is for another way to say.</param>
+    private readonly record struct Way(int Ifindex, string Netns, bool IsShown, string Reason)
+    {
+        public static Way None(string reason) => new(0, "", false, reason);
+    }
+
+    /// <summary>By what the runtime and the kernel show of the pod.</summary>
+    private Way ByProcess(EndpointPlan endpoint, List<NetInterface> host)
     {
         var attachment = endpoint.Attachment;
-        if (!string.IsNullOrEmpty(attachment.HostInterface))
+        if (string.IsNullOrEmpty(attachment.Uid))
+            return Way.None("");
+        var pod = pods.Find(attachment.Uid);
+        _awaited[attachment.Uid] = pod.Which;
+        return pod.Namespaces.Count == 0 ? Way.None(pod.Reason) : Through(pod.Namespaces, attachment.HostInterface, host) with { IsShown = true };
+    }
+
+    /// <summary>By what is written in its object. Nothing is, of a pod of which processes are known.</summary>
+    private Way ByName(EndpointPlan endpoint, List<NetInterface> host)
+    {
+        var attachment = endpoint.Attachment;
+        if (!string.IsNullOrEmpty(attachment.Uid) && (!attachment.IsNamed || pods.Find(attachment.Uid).HasProcess))
+            return Way.None("");
+        if (!attachment.IsNamed)
+            return Way.None("it names neither network namespace nor host-side interface");
+        if (string.IsNullOrEmpty(attachment.HostInterface))
+            return Through([attachment.Netns], "", host);
+        return host.Find(i => i.Name == attachment.HostInterface) is { } named
+            ? new Way(named.Ifindex, attachment.Netns ?? "", false, "")
+            : Way.None($"no interface {attachment.HostInterface} on this node");
+    }
+
+    /// <summary>The one veth of the host that leads into one of these namespaces.</summary>
+    /// <param name="chosen">Name of the interface where there are several; may be empty.</param>
+    private Way Through(IReadOnlyList<string> namespaces, string? chosen, List<NetInterface> host)
+    {
+        var reason = "";
+        foreach (var path in namespaces)
         {
-            var named = host.Find(i => i.Name == attachment.HostInterface);
-            return named is null ? (0, $"no interface {attachment.HostInterface} on this node") : (named.Ifindex, "");
+            try
+            {
+                using var netns = NetNamespace.Open(path);
+                var id = RtLinks.NetnsId(netlink, netns.Handle);
+                var sides = RtLinks.HostSides(host, Inside(id), id);
+                if (sides.Count > 1 && sides.Find(s => s.Name == chosen) is { } one)
+                    sides = [one];
+                if (sides.Count == 1)
+                    return new Way(sides[0].Ifindex, path, false, "");
+                reason = sides.Count == 0 ? $"no veth of this host leads into {netns.Path}"
+                    : $"{sides.Count} veths of this host lead into {netns.Path} ({string.Join(", ", sides.Select(s => s.Name))}). Cure: name one with the annotation nodemesh.io/host-interface";
+            }
+            catch (SyscallException e)
+            {
+                reason = e.Errno == Errno.ENOENT ? $"network namespace {NetNamespace.PathOf(path)} does not exist" : e.Message;
+            }
         }
 
-        if (string.IsNullOrEmpty(attachment.Netns))
-            return (0, "it names neither network namespace nor host-side interface");
-        try
-        {
-            using var netns = NetNamespace.Open(attachment.Netns);
-            var id = RtLinks.NetnsId(netlink, netns.Handle);
-            var sides = RtLinks.HostSides(host, Inside(id), id);
-            return sides.Count switch
-            {
-                0 => (0, $"no veth of this host leads into {netns.Path}"),
-                1 => (sides[0].Ifindex, ""),
-                _ => (0, $"{sides.Count} veths of this host lead into {netns.Path} ({string.Join(", ", sides.Select(s => s.Name))}). Cure: name one with the annotation nodemesh.io/host-interface"),
-            };
-        }
-        catch (SyscallException e)
-        {
-            return (0, e.Errno == Errno.ENOENT ? $"network namespace {NetNamespace.PathOf(attachment.Netns)} does not exist" : e.Message);
-        }
+        return Way.None(reason);
     }
 
     private List<NetInterface> Devices(List<NetInterface> host, HashSet<int> pods)

@@ -6,15 +6,17 @@ namespace NodeMesh.Sources.Translate;
 
 /// <summary>metav1.ObjectMeta, as far as the mesh reads it.</summary>
 /// <param name="Deleting">deletionTimestamp is set.</param>
+/// <param name="Uid">Empty in files, mostly.</param>
 internal sealed record Metadata(
     ImmutableSortedDictionary<string, string> Labels,
     ImmutableSortedDictionary<string, string> Annotations,
     DateTimeOffset? CreatedAt,
-    bool Deleting)
+    bool Deleting,
+    string Uid)
 {
     public static readonly ImmutableSortedDictionary<string, string> NoLabels = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
-    public static readonly Metadata Empty = new(NoLabels, NoLabels, null, false);
+    public static readonly Metadata Empty = new(NoLabels, NoLabels, null, false, "");
 
     /// <summary>Reads and checks apiVersion, kind and metadata of any object.</summary>
     public static Metadata Read(Fields root, ApiObject obj)
@@ -26,7 +28,7 @@ internal sealed record Metadata(
         using var meta = root.Map("metadata");
         if (meta is null)
             return Empty;
-        meta.Ignore("managedFields", "uid", "resourceVersion", "generation", "generateName", "selfLink", "ownerReferences", "finalizers",
+        meta.Ignore("managedFields", "resourceVersion", "generation", "generateName", "selfLink", "ownerReferences", "finalizers",
             "deletionGracePeriodSeconds");
 
         if (meta.Get("name") is { } name && name.Text() is { } n)
@@ -43,7 +45,8 @@ internal sealed record Metadata(
             ReadLabels(meta.Map("labels")),
             ReadAnnotations(meta.Map("annotations")),
             meta.Get("creationTimestamp") is { } created ? Timestamp(created) : null,
-            meta.Has("deletionTimestamp"));
+            meta.Has("deletionTimestamp"),
+            meta.Text("uid") ?? "");
     }
 
     public static DateTimeOffset? Timestamp(Value value)

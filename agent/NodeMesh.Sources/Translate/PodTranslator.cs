@@ -10,6 +10,10 @@ internal static class PodTranslator
     public const string InterfaceAnnotation = "nodemesh.io/host-interface";
     private const int MaxInterfaceName = 15;
 
+    /// <summary>On a static pod's object in the API: by this, and not by the object's uid, the kubelet knows it.</summary>
+    private const string StaticPodAnnotation = "kubernetes.io/config.hash";
+    private const int StaticPodHash = 32;
+
     public static PodDraft Translate(ApiObject obj, Fields root)
     {
         var meta = Metadata.Read(root, obj);
@@ -132,6 +136,14 @@ internal static class PodTranslator
         if (device.Length > MaxInterfaceName || device.AsSpan().ContainsAny("/ \t\n"))
             root.Report.Error("bad-annotation", $"metadata.annotations[{InterfaceAnnotation}]", root.At,
                 $"'{device}' is not an interface's name: at most {MaxInterfaceName} characters, no '/' or space");
-        return new Attachment(netns, device);
+        return new Attachment(netns, device, Uid(meta));
+    }
+
+    /// <summary>As the kubelet writes it into the name of the pod's cgroup. A hash has no dashes: nobody can annotate a pod with another's uid.</summary>
+    private static string Uid(Metadata meta)
+    {
+        if (meta.Annotations.GetValueOrDefault(StaticPodAnnotation, "") is { Length: StaticPodHash } hash && hash.All(char.IsAsciiHexDigitLower))
+            return hash;
+        return Guid.TryParseExact(meta.Uid, "D", out _) ? meta.Uid.ToLowerInvariant() : "";
     }
 }
