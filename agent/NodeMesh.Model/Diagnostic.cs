@@ -16,7 +16,7 @@ public sealed record Diagnostic(
 {
     public override string ToString()
     {
-        var where = Location is { } l ? $"{l}: " : "";
+        var where = Location is { File.Length: > 0 } l ? $"{l}: " : "";
         var field = FieldPath.Length == 0 ? "" : $" {FieldPath}:";
         var then = Consequence.Length == 0 ? "" : $" ({Consequence})";
         var subject = Object.ToString() is { Length: > 0 } name ? $" {name}:" : "";

@@ -19,7 +19,10 @@ public readonly record struct ObjectRef(string Kind, ObjectName Name)
 }
 
 /// <summary>Where an object was written: file, document in it (1-based), line (1-based; 0 when unknown).</summary>
+/// <param name="File">Empty: in no file, but in the cluster.</param>
 public readonly record struct SourceLocation(string File, int Document, int Line)
 {
-    public override string ToString() => $"{File}:{Line} (document {Document})";
+    public const string Nowhere = "";
+
+    public override string ToString() => string.IsNullOrEmpty(File) ? "the cluster" : $"{File}:{Line} (document {Document})";
 }

@@ -65,8 +65,8 @@ internal sealed class WorkloadLink
         var result = new List<Workload>();
         _hasClash = false;
 
-        // A pod that is going gives its address up to one that stays.
-        foreach (var entry in gathered.Of<PodDraft>(Kinds.Pod).OrderBy(e => e.Value.Workload?.Terminating))
+        // A pod that is going gives its address up to one that stays, and an old one, whose end was not heard yet, to a new one.
+        foreach (var entry in gathered.Of<PodDraft>(Kinds.Pod).OrderBy(e => e.Value.Workload?.Terminating).ThenByDescending(e => e.Value.Workload?.CreatedAt ?? DateTimeOffset.MinValue))
         {
             if (entry.Value.Workload is not { } pod)
                 continue;

@@ -1,0 +1,19 @@
+namespace NodeMesh.Sources.Kubernetes;
+
+/// <summary>How long to wait before the next try: twice as long each time, up to a bound, and never the same on two nodes.</summary>
+internal sealed class Backoff(TimeSpan first, TimeSpan most)
+{
+    private readonly TimeSpan _first = first;
+    private TimeSpan _next = first;
+
+    /// <param name="asked">What the server asked for; it gets at least that.</param>
+    public TimeSpan Next(TimeSpan? asked)
+    {
+        // Between half and one and a half of it: a thousand nodes that lost the server together do not come back together.
+        var wait = _next * (0.5 + Random.Shared.NextDouble());
+        _next = _next * 2 < most ? _next * 2 : most;
+        return asked > wait ? asked.Value : wait;
+    }
+
+    public void Reset() => _next = _first;
+}

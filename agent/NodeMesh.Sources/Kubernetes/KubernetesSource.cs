@@ -1,0 +1,78 @@
+using System.Threading.Channels;
+using k8s;
+using NodeMesh.Sources.Dom;
+
+namespace NodeMesh.Sources.Kubernetes;
+
+/// <summary>How well the source follows the API server.</summary>
+/// <param name="IsSynced">Everything that there was has been heard, once.</param>
+public sealed record KubernetesState(string Server, bool IsSynced, IReadOnlyList<ResourceState> Resources)
+{
+    /// <summary>"pods: …", one for each resource that is not followed at the moment.</summary>
+    public IReadOnlyList<string> Troubles => [.. Resources.Where(r => r.Trouble.Length > 0).Select(r => $"{r.Resource}: {r.Trouble}")];
+
+    /// <summary>Null: all are followed.</summary>
+    public DateTimeOffset? TroubledSince => Resources.Where(r => r.Trouble.Length > 0).Select(r => (DateTimeOffset?)r.Since).Min();
+}
+
+/// <summary>
+/// The API server as a source: one watch for each kind, none polled. Custom kinds may be installed later: the one watch of CustomResourceDefinitions tells when.
+/// </summary>
+public sealed class KubernetesSource : IDisposable
+{
+    private readonly ApiServer _server;
+    private readonly ChannelWriter<SourceEvent> _events;
+    private readonly Dictionary<string, Informer> _informers = new(StringComparer.Ordinal);
+    private readonly SecretFollower _secrets;
+    private readonly DefinitionWatch _definitions;
+    private CancellationToken _stop;
+
+    /// <param name="events">Of the world that takes the changes.</param>
+    /// <param name="time">Null: the system's clock.</param>
+    public KubernetesSource(KubernetesClientConfiguration configuration, ChannelWriter<SourceEvent> events, TimeProvider? time = null)
+    {
+        var clock = time ?? TimeProvider.System;
+        _server = new ApiServer(configuration);
+        _events = events;
+        _secrets = new SecretFollower(_server, events, clock);
+        _definitions = new DefinitionWatch(_server, Installed, clock);
+        foreach (var resource in Resource.All)
+        {
+            _informers.Add(resource.DefinitionName, new Informer(_server, resource, "", "", events, clock)
+            {
+                Seen = resource.Kind == Kinds.Gateway ? (origin, gateway, _) => _secrets.Gateway(origin, gateway, _stop) : null,
+            });
+        }
+    }
+
+    public KubernetesState State
+    {
+        get
+        {
+            ResourceState[] all = [.. _informers.Values.Select(i => i.State), .. _secrets.States];
+            return new KubernetesState(_server.Address, all.All(s => s.IsSynced), all);
+        }
+    }
+
+    /// <summary>Runs until it is cancelled. With the server away what it said last stays in force.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        _stop = stop;
+        Task[] runs = [.. _informers.Values.Select(i => i.RunAsync(stop)), _definitions.RunAsync(stop), SyncAsync(stop)];
+        await Task.WhenAll(runs).ConfigureAwait(false);
+    }
+
+    public void Dispose() => _server.Dispose();
+
+    private async Task SyncAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(_informers.Values.Select(i => i.Synced)).WaitAsync(stop).ConfigureAwait(false);
+
+        // All Gateways have been said, so every Secret that counts is known.
+        await _secrets.Synced.WaitAsync(stop).ConfigureAwait(false);
+        await _events.WriteAsync(new SourceEvent("kubernetes", [], isSynced: true), stop).ConfigureAwait(false);
+    }
+
+    private void Installed(string definition) => _informers.GetValueOrDefault(definition)?.Wake();
+}
