@@ -9,13 +9,14 @@ public sealed class AgentProcess : IDisposable
     private readonly AgentPlace _place;
     private readonly ChildProcess _process;
 
+    /// <param name="source">Options that say where the objects come from.</param>
     /// <param name="before">A command that becomes the agent's, with the agent's own as its arguments.</param>
-    internal AgentProcess(AgentPlace place, string configDir, IEnumerable<string> before, IEnumerable<string> more)
+    internal AgentProcess(AgentPlace place, IEnumerable<string> source, IEnumerable<string> before, IEnumerable<string> more)
     {
         _place = place;
         _process = new ChildProcess(NodeBox.Enter(place.Cgroup, place.Node.Name,
         [
-            .. before, RepoRoot.AgentBinary, "agent", "--config-dir", configDir, "--node-name", place.NodeName, "--run-dir", place.RunDir, "--bpffs", place.Bpffs,
+            .. before, RepoRoot.AgentBinary, "agent", .. source, "--node-name", place.NodeName, "--run-dir", place.RunDir, "--bpffs", place.Bpffs,
             "--cgroup", place.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,
         ]));
     }

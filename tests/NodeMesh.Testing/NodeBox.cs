@@ -151,17 +151,35 @@ public sealed class NodeBox : IDisposable
           labels: { {{labels}} }
         """);
 
+    private string[] Files => ["--config-dir", ConfigDir];
+
     private AgentPlace Place => new(Node, NodeName, Cgroup, RunDir, Bpffs);
 
     /// <summary>Starts the published agent in the node's namespace; does not wait for it.</summary>
-    public AgentProcess StartAgent(params string[] more) => new(Place, ConfigDir, [], more);
+    public AgentProcess StartAgent(params string[] more) => new(Place, Files, [], more);
+
+    /// <summary>The same with the objects of an API server in place of files.</summary>
+    /// <param name="server">"http://127.0.0.1:6443", in the node's namespace.</param>
+    public AgentProcess StartAgentOf(string server, params string[] more)
+    {
+        var kubeconfig = Path.Combine(WorkDir, "kubeconfig");
+        File.WriteAllText(kubeconfig, $$"""
+            apiVersion: v1
+            kind: Config
+            current-context: box
+            clusters: [ { name: box, cluster: { server: "{{server}}" } } ]
+            contexts: [ { name: box, context: { cluster: box, user: agent } } ]
+            users: [ { name: agent, user: { token: secret } } ]
+            """);
+        return new AgentProcess(Place, ["--kubeconfig", kubeconfig], [], more);
+    }
 
     /// <summary>The same, on a machine that lacks a shared library, such as <c>libssl.so.3</c>: for this agent, its file is empty.</summary>
-    public AgentProcess StartAgentWithout(string library) => new(Place, ConfigDir,
+    public AgentProcess StartAgentWithout(string library) => new(Place, Files,
         ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
 
     /// <summary>The same with mounts of its own: what is mounted or unmounted there, by nsenter, nobody else sees.</summary>
-    public AgentProcess StartAgentWithOwnMounts(params string[] more) => new(Place, ConfigDir, ["unshare", "--mount", "sh", "-c", "exec \"$@\"", "sh"], more);
+    public AgentProcess StartAgentWithOwnMounts(params string[] more) => new(Place, Files, ["unshare", "--mount", "sh", "-c", "exec \"$@\"", "sh"], more);
 
     /// <summary>Takes everything of a dead agent off the node.</summary>
     public CommandResult CleanUpAgent() => Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", Bpffs, "--run-dir", RunDir, "--cgroup", Cgroup);

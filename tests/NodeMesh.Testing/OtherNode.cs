@@ -52,7 +52,7 @@ public sealed class OtherNode
     {
         var bpffs = Path.Combine(_box.Bpffs, Name);
         Directory.CreateDirectory(bpffs);
-        return new(new AgentPlace(Netns, Name, _box.OtherCgroup, Path.Combine(_box.WorkDir, "run-other"), bpffs), _box.ConfigDir, [], more);
+        return new(new AgentPlace(Netns, Name, _box.OtherCgroup, Path.Combine(_box.WorkDir, "run-other"), bpffs), ["--config-dir", _box.ConfigDir], [], more);
     }
 
     /// <summary>A pod behind this node and, in the configuration, its Pod object.</summary>

@@ -5,14 +5,18 @@ using NodeMesh.Datapath.Tracking;
 using NodeMesh.Model;
 using NodeMesh.Proxy;
 using NodeMesh.Proxy.Stats;
+using NodeMesh.Sources.Kubernetes;
 
 namespace NodeMesh.Agent.Api;
 
 /// <summary>What those who ask may look at.</summary>
 internal sealed class AgentView(
-    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath, ConnectionSweeper connections)
+    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath, ConnectionSweeper connections, Func<KubernetesState?> cluster)
 {
     public ObservedState State => state;
+
+    /// <summary>Null: the objects come from files alone.</summary>
+    public KubernetesState? Cluster => cluster();
 
     public Readiness Readiness => readiness;
 

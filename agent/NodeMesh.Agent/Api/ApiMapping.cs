@@ -6,6 +6,7 @@ using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
 using NodeMesh.Proxy.Stats;
+using NodeMesh.Sources.Kubernetes;
 
 namespace NodeMesh.Agent.Api;
 
@@ -119,6 +120,19 @@ internal static class ApiMapping
         proxy.Requests = (ulong)snapshot.Requests.Sum(r => r.Count);
         proxy.Listeners.AddRange(snapshot.Listeners.Select(l => l.Listening ? $"{l.Name} {l.Address}" : $"{l.Name} {l.Address}: {l.Problem}"));
         return proxy;
+    }
+
+    public static Cluster Cluster(KubernetesState state)
+    {
+        var cluster = new Cluster
+        {
+            Server = state.Server,
+            Synced = state.IsSynced,
+            Objects = state.Resources.Sum(r => r.Objects),
+            TroubledSinceUnixMs = state.TroubledSince?.ToUnixTimeMilliseconds() ?? 0,
+        };
+        cluster.Troubles.AddRange(state.Troubles);
+        return cluster;
     }
 
     public static Counts Counts(MeshSnapshot snapshot, MeshPlan plan) => new()

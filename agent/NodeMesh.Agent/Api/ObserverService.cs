@@ -20,6 +20,7 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
             DataPath = ApiMapping.DataPath(view.State, view.Fill(), view.UsesTcx, view.PinPath),
             Proxy = ApiMapping.Proxy(view.Proxy(), view.ProxyRevision, view.Workers),
             Counts = ApiMapping.Counts(snapshot, plan),
+            Cluster = view.Cluster is { } cluster ? ApiMapping.Cluster(cluster) : null,
         };
         reply.NodeAddresses.AddRange(facts.Addresses.Select(a => a.ToString()));
         reply.NotReadyBecause.AddRange(view.Readiness.Reasons);

@@ -11,6 +11,7 @@ internal static class AgentCommand
     {
         var verb = new Verb("agent", "Run the agent on this node (root)",
             new Example("nodemesh agent --config-dir /etc/nodemesh", "Serve the objects of a directory, no cluster needed"),
+            new Example("nodemesh agent --kubeconfig /etc/nodemesh/kubeconfig --node-name node-a", "Serve a cluster's objects, outside a pod"),
             new Example("nodemesh agent --config-dir /etc/nodemesh --log-format json --access-log json", "Logs for a program to read"),
             new Example("nodemesh agent --config-dir /etc/nodemesh --metrics-address 127.0.0.1:9464", "Metrics for this node alone"),
             new Example("nodemesh agent --config-dir /etc/nodemesh --map-size connections=1000000", "More tracked connections than the default"),

@@ -8,7 +8,6 @@ using NodeMesh.Plan;
 using NodeMesh.Proxy;
 using NodeMesh.Proxy.Tls;
 using NodeMesh.Sources;
-using NodeMesh.Sources.Files;
 
 namespace NodeMesh.Agent.Hosting;
 
@@ -21,6 +20,7 @@ internal static class AgentHost
     public static async Task<ExitCode> RunAsync(AgentOptions options)
     {
         NodeChecks.Require(options);
+        using var sources = new MeshSources(options.Source);
         var images = BpfImageSource.Get(options.Bpf);
         var surfaceOptions = options.Surface;
         using var lines = new LineLoggerProvider(Console.Error, surfaceOptions.LogLevel, surfaceOptions.LogFormat, TimeProvider.System);
@@ -76,23 +76,22 @@ internal static class AgentHost
         facts.Start();
 
         // Who asks.
-        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections);
+        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections, () => sources.Cluster?.State);
         MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0);
         await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, metrics, lines).ConfigureAwait(false);
 
         // What makes it go.
         using var stop = new CancellationTokenSource();
-        var world = new MeshWorld(sources: 1);
-        var files = new FileSource(options.ConfigDir, world.Events).RunAsync(stop.Token);
-        var snapshots = PumpAsync(world, pump, stop.Token);
-        log.LogInformation("NodeMesh {Version} on node {Node} serves {Directory}", ApiMapping.Version, options.Node.Name, options.ConfigDir);
+        var heard = sources.RunAsync(stop.Token);
+        var snapshots = PumpAsync(sources.World, pump, stop.Token);
+        log.LogInformation("NodeMesh {Version} on node {Node} serves {Sources}", ApiMapping.Version, options.Node.Name, sources.Names);
 
-        await (await Task.WhenAny(signals.Asked, files, snapshots).ConfigureAwait(false)).ConfigureAwait(false);
+        await (await Task.WhenAny(signals.Asked, heard, snapshots).ConfigureAwait(false)).ConfigureAwait(false);
         using var leaving = readiness.Block("the agent is shutting down");
         log.LogInformation("Ending: requests under way get {Seconds} s; the kernel side stays in force", options.Proxy.DrainTimeout.TotalSeconds);
         await proxy.DrainAsync(options.Proxy.DrainTimeout).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(files, snapshots).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(heard, snapshots).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return ExitCode.Ok;
     }
 

@@ -30,6 +30,8 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
                 fill.Agent();
                 fill.Kernel(view.Counters());
                 fill.Mesh();
+                if (view.Cluster is { } cluster)
+                    SourceMetrics.Fill(page, cluster, TimeProvider.System.GetUtcNow());
                 fill.Proxy(view.Proxy());
                 page.Set(MetricCatalog.ProxyRevision, view.ProxyRevision);
                 page.Count(MetricCatalog.LogWritten, logWritten());

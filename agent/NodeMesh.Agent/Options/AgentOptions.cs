@@ -7,16 +7,13 @@ using static NodeMesh.Agent.Options.OptionTable;
 namespace NodeMesh.Agent.Options;
 
 /// <summary>How the operator wants the agent, in groups as their readers need them.</summary>
-internal sealed record AgentOptions(string ConfigDir, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, SurfaceOptions Surface)
+internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, SurfaceOptions Surface)
 {
     /// <exception cref="CommandFailure">BadOptions: the first value that cannot be.</exception>
     public static AgentOptions Read(OptionValues values)
     {
-        var configDir = Path.GetFullPath(values.One(OptionTable.ConfigDir));
-        if (!Directory.Exists(configDir))
-            throw new CommandFailure(ExitCode.BadOptions, $"--config-dir {configDir}: there is no such directory. Cure: create it, or name the one with your YAML files");
         return new AgentOptions(
-            configDir,
+            SourceOptions.Read(values, File.Exists),
             Path.GetFullPath(values.One(OptionTable.RunDir)),
             NodeOptions.Read(values),
             ReadDatapath(values),

@@ -31,6 +31,13 @@ internal static class OptionParsers
         return why.Length == 0;
     }
 
+    public static bool Url(string text, out string value, out string why)
+    {
+        value = text;
+        why = "https://HOST:PORT expected";
+        return Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("https" or "http") && url.Host.Length > 0;
+    }
+
     public static bool Flag(string text, out bool value, out string why)
     {
         why = "true or false expected";

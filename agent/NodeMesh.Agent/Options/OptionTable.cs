@@ -8,7 +8,9 @@ namespace NodeMesh.Agent.Options;
 /// <summary>Every option of the agent, once: the command line, the environment, help and docs/options.md are made from here.</summary>
 internal static class OptionTable
 {
-    public static readonly OptionSpec<string> ConfigDir = new("--config-dir", "DIR", "", Text, "Directory of YAML objects to serve; watched for changes");
+    public static readonly OptionSpec<string> ConfigDir = new("--config-dir", "DIR", "", Text, "Directory of YAML objects to serve; watched for changes") { DefaultWords = "none: the objects come from a cluster" };
+    public static readonly OptionSpec<string> Kubeconfig = new("--kubeconfig", "FILE", "", Text, "Serve the objects of the cluster that this file names; together with --config-dir, those of both") { DefaultWords = "in a pod, without --config-dir: the pod's own cluster, by its service account" };
+    public static readonly OptionSpec<string> ApiServer = new("--api-server", "URL", "", Url, "Where the API server is reached, without any Service between: needed where nothing but NodeMesh serves Services, for NodeMesh starts by asking it") { DefaultWords = "as the kubeconfig or the pod's environment says" };
     public static readonly OptionSpec<string> NodeName = new("--node-name", "NAME", "", Text, "This node's name: pods with this spec.nodeName are local") { DefaultWords = "the host name" };
     public static readonly OptionSpec<IpAddr> NodeAddress = new("--node-address", "IP", "", Address, "An address of this node", true) { DefaultWords = "those on its interfaces, followed as they change" };
     public static readonly OptionSpec<IpAddr> GatewayAddress = new("--gateway-address", "IP", "", Address, "Where Gateways listen that name no address", true) { DefaultWords = "every address of the node" };
@@ -44,7 +46,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, MapSize,
+        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, MapSize,
         CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

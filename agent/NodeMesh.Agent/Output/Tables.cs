@@ -21,6 +21,13 @@ internal static class Tables
             .Row("kernel writes", string.Create(CultureInfo.InvariantCulture, $"{s.DataPath.Writes} rows in {s.DataPath.Reconciles} rounds, {s.DataPath.Errors} refused"))
             .Row("proxy", string.Create(CultureInfo.InvariantCulture,
                 $"{s.Proxy.Workers} workers, {s.Proxy.ActiveConnections} connections, {s.Proxy.Requests} requests, serves revision {s.Proxy.Revision}"));
+        if (s.Cluster is { } cluster)
+        {
+            table.Row("cluster", string.Create(CultureInfo.InvariantCulture, $"{cluster.Server}, {cluster.Objects} objects{(cluster.Synced ? "" : ", not all heard yet")}"));
+            foreach (var trouble in cluster.Troubles)
+                table.Row("not followed", trouble);
+        }
+
         foreach (var listener in s.Proxy.Listeners)
             table.Row("listener", listener);
         if (s.DataPath.Disturbances > 0)

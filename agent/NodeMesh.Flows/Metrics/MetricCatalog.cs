@@ -29,6 +29,15 @@ public static class MetricCatalog
     public static readonly MetricSpec Disturbances = new("nodemesh_datapath_disturbances_total", MetricType.Counter, "What others did to what the agent holds on the node: put a program before its own (overtaken), took one off (detached), removed pins (unpinned), or run a second agent (second_agent); docs/on-the-node.md says what is done about each", "kind");
     public static readonly MetricSpec ReconcileDuration = new("nodemesh_datapath_reconcile_duration_seconds", MetricType.Histogram, "Time of one such round");
 
+    public static readonly MetricSpec SourceConnected = new("nodemesh_source_connected", MetricType.Gauge, "1 while the API server's objects of this resource are followed, or its kind is not installed; 0: what was heard last stays in force", "resource");
+    public static readonly MetricSpec SourceSynced = new("nodemesh_source_synced", MetricType.Gauge, "1 once all objects of this resource have been heard since the agent's start; until all are, nothing in the kernel changes", "resource");
+    public static readonly MetricSpec SourceObjects = new("nodemesh_source_objects", MetricType.Gauge, "Objects heard from the API server", "resource");
+    public static readonly MetricSpec SourceSince = new("nodemesh_source_disconnected_seconds", MetricType.Gauge, "For how long the longest-missed resource of the API server has not been followed; 0: all are");
+    public static readonly MetricSpec SourceLists = new("nodemesh_source_lists_total", MetricType.Counter, "How often everything was asked for, in pages or as the beginning of a watch", "resource");
+    public static readonly MetricSpec SourceWatches = new("nodemesh_source_watches_total", MetricType.Counter, "Watches begun; the API server ends each after five to ten minutes", "resource");
+    public static readonly MetricSpec SourceEvents = new("nodemesh_source_events_total", MetricType.Counter, "Changes heard", "resource");
+    public static readonly MetricSpec SourceErrors = new("nodemesh_source_errors_total", MetricType.Counter, "Requests that the API server refused or did not answer, and watches that broke", "resource");
+
     public static readonly MetricSpec PlanRevision = new("nodemesh_plan_revision", MetricType.Gauge, "Revision of the newest plan; ahead of the enforced one while work is under way");
     public static readonly MetricSpec PlanDuration = new("nodemesh_plan_compile_duration_seconds", MetricType.Histogram, "Time to compile one plan");
     public static readonly MetricSpec PlanObjects = new("nodemesh_plan_objects", MetricType.Gauge, "Objects in the newest plan", "kind");
@@ -56,6 +65,7 @@ public static class MetricCatalog
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
         Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration,
+        SourceConnected, SourceSynced, SourceObjects, SourceSince, SourceLists, SourceWatches, SourceEvents, SourceErrors,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, Audited, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
         UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,

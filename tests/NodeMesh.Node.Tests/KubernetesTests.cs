@@ -1,0 +1,120 @@
+using System.Net;
+using System.Net.Sockets;
+using NodeMesh.Native.Namespaces;
+using NodeMesh.Testing;
+using NodeMesh.Testing.ApiServer;
+
+namespace NodeMesh.Node.Tests;
+
+/// <summary>The agent as on a cluster: its objects come from an API server, which may go away.</summary>
+public sealed class KubernetesTests
+{
+    private const int Port = 6443;
+
+    private NodeBox _box = null!;
+    private PodBox _friend = null!;
+    private PodBox _stranger = null!;
+    private PodBox _server = null!;
+    private InProcessApiServer _api = null!;
+    private AgentProcess _agent = null!;
+
+    [SetUp]
+    public async Task StartMesh()
+    {
+        _box = new NodeBox();
+        _friend = _box.AddPod("friend");
+        _stranger = _box.AddPod("stranger");
+        _server = _box.AddServer("server");
+        _api = await StartApiServerAsync(new ObjectStore());
+        _api.Put("nodes", $$"""{"metadata":{"name":"{{NodeBox.NodeName}}"},"status":{"addresses":[{"type":"InternalIP","address":"{{NodeBox.NodeAddress}}"}]} }""");
+        _api.Put("namespaces", """{"metadata":{"name":"default"}}""");
+        foreach (var pod in _box.Pods)
+            _api.Put("pods", Pod(pod));
+        _agent = _box.StartAgentOf(_api.Address).MustBeReady();
+    }
+
+    [TearDown]
+    public async Task EndMesh()
+    {
+        Mesh.End(_box, _agent);
+        await _api.DisposeAsync();
+    }
+
+    /// <summary>On the node's own loopback, where this process is not.</summary>
+    private async Task<InProcessApiServer> StartApiServerAsync(ObjectStore store)
+    {
+        using var node = NetNamespace.Open(_box.Node.Name);
+        var listening = node.Run(() =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, Port));
+            socket.Listen();
+            return socket;
+        });
+        return await InProcessApiServer.StartAsync(listening, store, InProcessApiServer.BuiltIn);
+    }
+
+    private static string Pod(PodBox pod) => $$"""
+        {"metadata":{"name":"{{pod.Name}}","namespace":"{{pod.Namespace}}","labels":{"app":"{{pod.Name}}"},"annotations":{"nodemesh.io/netns":"{{pod.Netns.Name}}"} },
+         "spec":{"nodeName":"{{NodeBox.NodeName}}","containers":[{"name":"main","image":"example"}]},
+         "status":{"phase":"Running","podIP":"{{pod.Address}}","podIPs":[{"ip":"{{pod.Address}}"},{"ip":"{{pod.Address6}}"}],"conditions":[{"type":"Ready","status":"True"}]} }
+        """;
+
+    private void OnlyFriends() => _api.Put("networking.k8s.io/networkpolicies", """
+        {"metadata":{"name":"friends","namespace":"default"},"spec":{"podSelector":{"matchLabels":{"app":"server"}},"policyTypes":["Ingress"],
+         "ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"friend"}}}],"ports":[{"port":80,"protocol":"TCP"}]}]}}
+        """);
+
+    private bool Reaches(PodBox client, string? url = null) => client.Netns.Curl(url ?? $"http://{_server.Address}/", "-m", "2").Status == 200;
+
+    [Test]
+    public void What_the_API_server_says_is_enforced_and_served()
+    {
+        OnlyFriends();
+        Eventually.True(() => !Reaches(_stranger), "the stranger is refused");
+        Assert.That(Reaches(_friend), "the friend passes");
+
+        _api.Put("services", """
+            {"metadata":{"name":"web","namespace":"default"},"spec":{"clusterIP":"10.96.0.10","clusterIPs":["10.96.0.10"],"selector":{"app":"server"},"ports":[{"port":80,"targetPort":80,"protocol":"TCP"}]}}
+            """);
+        _api.Put("discovery.k8s.io/endpointslices", $$"""
+            {"metadata":{"name":"web-x","namespace":"default","labels":{"kubernetes.io/service-name":"web"} },"addressType":"IPv4","ports":[{"name":"","port":80,"protocol":"TCP"}],
+             "endpoints":[{"addresses":["{{_server.Address}}"],"nodeName":"{{NodeBox.NodeName}}","conditions":{"ready":true,"serving":true,"terminating":false} }]}
+            """);
+        Eventually.True(() => Reaches(_friend, "http://10.96.0.10/"), "the service is served");
+        Assert.That(Reaches(_stranger, "http://10.96.0.10/"), Is.False);
+
+        // A pod's labels are what a policy goes by, at once.
+        _api.Put("pods", Pod(_stranger).Replace("{\"app\":\"stranger\"}", "{\"app\":\"friend\"}", StringComparison.Ordinal));
+        Eventually.True(() => Reaches(_stranger), "the stranger became a friend");
+        _api.Store.Delete("networking.k8s.io/networkpolicies", "default", "friends");
+        _api.Put("pods", Pod(_stranger));
+        Eventually.True(() => Reaches(_stranger), "nothing is refused without a policy");
+        Assert.That(_agent.Metric("nodemesh_source_objects{resource=\"pods\"}"), Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task Without_the_API_server_the_last_state_stays_across_a_restart_and_status_says_so()
+    {
+        OnlyFriends();
+        Eventually.True(() => !Reaches(_stranger), "the stranger is refused");
+        var store = _api.Store;
+        await _api.DisposeAsync();
+        Eventually.True(() => _agent.Metric("nodemesh_source_connected{resource=\"pods\"}") < 1, "the metric says that pods are not followed");
+        Assert.That(_agent.Cli("status").Output, Does.Contain("not followed"));
+        Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)));
+
+        _agent.Terminate(TimeSpan.FromSeconds(60));
+        _agent.Dispose();
+        _agent = _box.StartAgentOf($"http://127.0.0.1:{Port}");
+        Eventually.True(() => _box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 503, "the agent runs and is not ready");
+        Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)), "the kernel goes on with what it has");
+
+        _api = await StartApiServerAsync(store);
+        _agent.MustBeReady();
+        Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)));
+        _api.Store.Delete("networking.k8s.io/networkpolicies", "default", "friends");
+        Eventually.True(() => Reaches(_stranger), "what changes is heard again");
+    }
+}
