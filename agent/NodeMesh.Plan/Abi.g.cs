@@ -524,6 +524,7 @@ public enum NatFlag : uint
     Node = 8,
     Hairpin = 16,
     Assured = 32,
+    Own = 64,
 }
 
 /// <summary>enum nm_reason.</summary>
@@ -679,7 +680,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "60c060e082cb6bdf";
+    public const string Value = "58bb37655906551f";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>

@@ -22,6 +22,7 @@ struct nm_gate {
 	__u32 epoch;
 	__u32 next;	    /* the pod of this node that the packet goes straight to; 0: by the stack */
 	nm_bool translated; /* the pod asked for a service address */
+	nm_bool to_node;    /* the packet is for this node, or may be, as a later fragment */
 };
 
 /* One per CPU, since hooks do not interrupt one another: the stack has no room for it beside those who are called. */
@@ -186,8 +187,10 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 			return reason;
 	}
 	reason = nm_egress_decide(&g->ep, g->ifindex, &g->p.t);
-	if (reason == NM_REASON_TO_NODE)
+	if (reason == NM_REASON_TO_NODE) {
+		g->to_node = 1;
 		return NM_REASON_FORWARDED;
+	}
 	/* Open already, with the proxy: its entry was evicted, and what policy wants now is no longer the question. */
 	if (tcp && !syn && reason == NM_REASON_FORWARDED && nm_socket_find(skb, &g->p.t) == NM_SOCKET_OPEN)
 		reason = NM_REASON_HANDED_OVER;
@@ -220,8 +223,10 @@ nm_inline __u32 nm_gate_enter(struct nm_gate *g, __u8 direction)
 		return NM_REASON_NO_POLICY;
 	if (g->p.kind == NM_PACKET_NOT_IP)
 		return ep->set ? NM_REASON_UNSUPPORTED_PROTOCOL : NM_REASON_FORWARDED;
-	if (g->p.fragment == NM_FRAGMENT_LATER)
+	if (g->p.fragment == NM_FRAGMENT_LATER) {
+		g->to_node = 1;
 		return nm_fragment_decide(g->ifindex, direction, &g->p);
+	}
 	g->now_ns = nm_now_ns();
 	/* Before any row of policy is read: what is judged by newer rows under an older number is judged once more. */
 	g->epoch = nm_epoch_now();
@@ -433,15 +438,17 @@ static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
 	if (g->translated && nm_reason_passes(reason))
 		nm_gate_note_translated(g);
 	vip = NM_VIP_NONE;
-	if (reason == NM_REASON_REPLY && !g->next) {
+	if (!g->next && (reason == NM_REASON_REPLY || (reason == NM_REASON_FORWARDED && g->to_node))) {
 		r->p = g->p;
 		vip = nm_vip_answer(skb, r);
 	}
-	if (vip > NM_VIP_LEAVES)
+	if (vip > NM_VIP_NODE)
 		return nm_gate_turn(skb, g, r, vip);
 	action = nm_gate_leave(skb, g, NM_EGRESS, reason);
 	if (vip == NM_VIP_LEAVES)
 		return nm_depart(r);
+	if (vip == NM_VIP_NODE)
+		return nm_receive(skb, r);
 	if (action != NM_TCX_NEXT || !g->next || g->p.fragment != NM_FRAGMENT_NONE)
 		return action;
 	return nm_local_send(skb, g->next, reason);

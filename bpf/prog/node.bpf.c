@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The node's devices. What comes in for a service goes to a backend, here or on another node, and its answers back;
- * what belongs to the proxy is brought to it. It only bends the way: what is for a pod of this node meets the pod's
+ * The node's devices. What comes in for a service goes to a backend, here or on another node, and its answers back; so
+ * does what a process of the node sends to one past the socket hooks. What belongs to the proxy is brought to it. It
+ * only bends the way: what is for a pod of this node meets the pod's
  * gate (endpoint.bpf.c), which refuses what needed the proxy. So it fails open, and policy does not; a service address
  * that nobody serves is refused to its sender.
  */
@@ -96,12 +97,6 @@ nm_inline int nm_node_hand_over(struct __sk_buff *skb, struct nm_nat_room *r, __
 	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
 }
 
-nm_inline int nm_node_drop(struct __sk_buff *skb, __u32 reason)
-{
-	nm_count(0, reason, NM_INGRESS, skb->len);
-	return NM_TCX_DROP;
-}
-
 /* Who is told, by where it came from. */
 nm_inline int nm_node_refuse(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
 {
@@ -112,7 +107,8 @@ nm_inline int nm_node_refuse(struct __sk_buff *skb, struct nm_nat_room *r, __u32
 /* The packet goes on as r->to: to a process of this node by its stack, to a pod or another node past it. */
 nm_inline int nm_node_forward(struct __sk_buff *skb, struct nm_nat_room *r)
 {
-	nm_bool answer = (r->to.flags & NM_NAT_REPLY) != 0, here = !answer && (r->to.flags & NM_NAT_NODE);
+	nm_bool answer = (r->to.flags & NM_NAT_REPLY) != 0;
+	nm_bool here = (r->to.flags & (answer ? NM_NAT_OWN : NM_NAT_NODE)) != 0;
 	__u32 reason = NM_REASON_FORWARDED;
 	int action;
 
@@ -129,7 +125,15 @@ nm_inline int nm_node_forward(struct __sk_buff *skb, struct nm_nat_room *r)
 			return action;
 	}
 	nm_count(0, nm_nat_passed(r), NM_INGRESS, skb->len);
-	return here ? NM_TCX_NEXT : nm_depart(r);
+	if (!here)
+		return nm_depart(r);
+	return answer ? nm_receive(skb, r) : NM_TCX_NEXT;
+}
+
+/* Still tagged, or tagged for a VLAN: it comes by that VLAN's own device, bare. */
+nm_inline nm_bool nm_node_is_tagged(struct __sk_buff *skb, const struct nm_packet *p)
+{
+	return p->l3_at != ETH_HLEN || (skb->vlan_present && (skb->vlan_tci & 0xfff));
 }
 
 /* For no pod: for this node itself, or an address that services have. */
@@ -137,10 +141,7 @@ nm_inline int nm_node_service(struct __sk_buff *skb, struct nm_nat_room *r)
 {
 	__u32 reason;
 
-	/* Still tagged, or tagged for a VLAN: it comes again, bare, at that VLAN's own device. */
-	if (r->p.l3_at != ETH_HLEN || (skb->vlan_present && (skb->vlan_tci & 0xfff)))
-		return NM_TCX_NEXT;
-	if (!nm_nat_key_of(r, 0, NM_INGRESS))
+	if (nm_node_is_tagged(skb, &r->p) || !nm_nat_key_of(r, 0, NM_INGRESS))
 		return NM_TCX_NEXT;
 	reason = nm_nat_find_or_open(skb, r);
 	if (reason == NM_REASON_COUNT)
@@ -170,26 +171,78 @@ int nm_node_ingress(struct __sk_buff *skb)
 	return action == NM_TCX_REDIRECT ? NM_TCX_NEXT : action;
 }
 
+/* Back to this node itself, as if it came in by the device. Its link addresses tell where it came from. */
+nm_inline int nm_node_turn(struct __sk_buff *skb)
+{
+	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
+/* A process of the node is told as a client elsewhere would be. */
+nm_inline int nm_node_refuse_own(struct __sk_buff *skb, struct nm_nat_room *r, __u32 reason)
+{
+	nm_count(0, reason, NM_EGRESS, skb->len);
+	return nm_nat_tell(skb, r, reason) ? nm_node_turn(skb) : NM_TCX_DROP;
+}
+
+/* Between a process of this node and a service; r->to is where the packet goes. */
+nm_inline int nm_node_own(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	nm_bool back = (r->to.flags & NM_NAT_HAIRPIN) != 0;
+	__u32 reason = NM_REASON_FORWARDED;
+	struct ethhdr eth;
+
+	if (!back)
+		reason = nm_way(skb, r, 0);
+	if (reason == NM_REASON_FORWARDED && nm_nat_apply(skb, r))
+		reason = NM_REASON_HELPER_FAILED;
+	if (reason == NM_REASON_FORWARDED && back) {
+		if (bpf_skb_load_bytes(skb, 0, &eth, sizeof(eth)))
+			reason = NM_REASON_HELPER_FAILED;
+		nm_tell_mac(&eth);
+		if (bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0))
+			reason = NM_REASON_HELPER_FAILED;
+	}
+	if (reason != NM_REASON_FORWARDED)
+		return nm_node_refuse_own(skb, r, reason);
+	nm_count(0, nm_nat_passed(r), NM_EGRESS, skb->len);
+	if (back)
+		return nm_node_turn(skb);
+	/*
+	 * Not by nm_depart: this packet has a route already, to the service, and with a next hop named it would keep
+	 * it. If it then has to wait for the next hop's link address, it leaves with that of the old route's.
+	 */
+	return bpf_redirect_neigh(r->way.ifindex, 0, 0, 0);
+}
+
 /*
- * What the node itself sends: an answer of a process of its own, or of the proxy in a pod's name, to a client that
- * asked a service address. Forwarded packets are none of these.
+ * What the node itself sends: to a service, where no socket hook saw it; and an answer of a process of its own, or of
+ * the proxy in a pod's name, to a client that asked a service address. Forwarded packets are none of these.
  */
 SEC("tc")
 int nm_node_egress(struct __sk_buff *skb)
 {
 	struct nm_nat_room *r;
+	__u32 reason;
 
 	if (skb->ingress_ifindex != 0)
 		return NM_TCX_NEXT;
 	r = nm_nat_room_enter();
 	if (!r)
 		return NM_TCX_NEXT;
-	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || !nm_nat_key_of(r, 0, NM_EGRESS) || !nm_nat_find(r))
+	if (nm_parse(skb, &r->p) != NM_REASON_FORWARDED || nm_node_is_tagged(skb, &r->p) ||
+		!nm_nat_key_of(r, 0, NM_EGRESS))
 		return NM_TCX_NEXT;
+	reason = nm_nat_find_or_open(skb, r);
+	if (reason == NM_REASON_COUNT)
+		return NM_TCX_NEXT;
+	if (reason != NM_REASON_TRANSLATED)
+		return nm_node_refuse_own(skb, r, reason);
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_EGRESS);
+	if (r->to.flags & NM_NAT_OWN)
+		return nm_node_own(skb, r);
 	if (nm_nat_apply(skb, r))
-		return nm_node_drop(skb, NM_REASON_HELPER_FAILED);
+		return nm_node_refuse_own(skb, r, NM_REASON_HELPER_FAILED);
 	nm_count(0, NM_REASON_REPLY, NM_EGRESS, skb->len);
 	return NM_TCX_NEXT;
 }

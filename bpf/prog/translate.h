@@ -66,6 +66,21 @@ nm_inline int nm_nat_claim_port(struct __sk_buff *skb, struct nm_nat_room *r)
 	return 0;
 }
 
+/* The source that nm_way found becomes r->to's: 0, and nothing changes, when the kernel did not tell. */
+nm_inline nm_bool nm_nat_take_source(struct nm_nat_room *r)
+{
+	struct nm_addr found;
+
+	if (nm_addr_is_v4(&r->to.daddr))
+		nm_addr_from_v4(&found, r->way.ipv4_src);
+	else
+		__builtin_memcpy(&found, r->way.ipv6_src, sizeof(found));
+	if (found.w[3] == 0)
+		return 0;
+	r->to.saddr = found;
+	return 1;
+}
+
 /* The backend is not on this node, so its answers come here only when this node is who it talks to. */
 nm_inline __u32 nm_nat_source(struct __sk_buff *skb, struct nm_nat_room *r, __u32 frontend_flags)
 {
@@ -74,11 +89,7 @@ nm_inline __u32 nm_nat_source(struct __sk_buff *skb, struct nm_nat_room *r, __u3
 	if (reason != NM_REASON_FORWARDED)
 		return reason;
 	r->to.flags |= NM_NAT_SOURCE;
-	if (!nm_addr_is_v4(&r->to.daddr))
-		__builtin_memcpy(&r->to.saddr, r->way.ipv6_src, sizeof(r->to.saddr));
-	else
-		nm_addr_from_v4(&r->to.saddr, r->way.ipv4_src);
-	if (r->to.saddr.w[3] != 0)
+	if (nm_nat_take_source(r))
 		return NM_REASON_FORWARDED;
 	/* The kernel does not tell. The address that the client asked for is at least one of this node. */
 	if (!(frontend_flags & NM_FRONTEND_NODE_PORT))
@@ -111,6 +122,37 @@ nm_inline void nm_nat_place_inside(struct nm_nat_room *r)
 	r->to.flags = NM_NAT_HAIRPIN;
 	r->to.other_direction = NM_EGRESS;
 	r->to.saddr = r->key.daddr;
+}
+
+/*
+ * Of a process of this node. It becomes a port of the node that its sockets do not take by themselves, since one of
+ * those may talk to the backend under the very port that another has with the service. A backend that is a process of
+ * this node, too, sees the service as its client: the stack takes nothing from a device that bears its own address.
+ */
+nm_inline __u32 nm_nat_place_own(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	__u32 reason;
+
+	r->to.flags = NM_NAT_OWN;
+	r->to.other_direction = NM_EGRESS;
+	if (nm_identity_of(&r->to.daddr).identity == NM_IDENTITY_HOST) {
+		r->to.flags |= NM_NAT_NODE | NM_NAT_HAIRPIN;
+		r->to.saddr = r->key.daddr;
+		return NM_REASON_FORWARDED;
+	}
+	r->to.flags |= NM_NAT_SOURCE;
+	if (nm_pod_ifindex(&r->to.daddr)) {
+		r->to.flags |= NM_NAT_POD;
+		return NM_REASON_FORWARDED;
+	}
+	r->to.other_direction = NM_INGRESS;
+	/* Of the device where the stack sent it; by another, its address may be unknown to who answers. */
+	reason = nm_way(skb, r, 1);
+	if (reason != NM_REASON_FORWARDED)
+		return reason;
+	if (r->way.ifindex != skb->ifindex)
+		nm_nat_take_source(r);
+	return NM_REASON_FORWARDED;
 }
 
 /*
@@ -168,9 +210,10 @@ __attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_r
 	if (!frontend)
 		return NM_REASON_COUNT;
 	flags = frontend->flags;
-	client.outside = r->key.ifindex == 0;
+	client.outside = r->key.ifindex == 0 && r->key.direction == NM_INGRESS;
+	/* Only a pod has a gate that hands over. */
 	if ((flags & NM_FRONTEND_ON_NODE) ||
-		(!client.outside && (flags & NM_FRONTEND_L7) && r->key.proto == IPPROTO_TCP))
+		(r->key.ifindex != 0 && (flags & NM_FRONTEND_L7) && r->key.proto == IPPROTO_TCP))
 		return NM_REASON_COUNT;
 
 	if (client.outside && !nm_source_is_let_in(frontend, &r->key.saddr))
@@ -191,13 +234,15 @@ __attribute__((noinline)) int nm_nat_open(struct __sk_buff *skb, struct nm_nat_r
 	r->to.dport_be = target.port_be;
 	r->to.backend = target.backend;
 	r->to.state = nm_ct_flags_from(&r->p, 0);
-	if (client.outside) {
+	reason = NM_REASON_FORWARDED;
+	if (client.outside)
 		reason = nm_nat_place(skb, r, flags);
-		if (reason != NM_REASON_FORWARDED)
-			return reason;
-	} else {
+	else if (r->key.ifindex == 0)
+		reason = nm_nat_place_own(skb, r);
+	else
 		nm_nat_place_inside(r);
-	}
+	if (reason != NM_REASON_FORWARDED)
+		return reason;
 	return nm_nat_claim_port(skb, r) ? NM_REASON_TRANSLATED : NM_REASON_NO_PORT;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Service addresses at a pod's interface, for what the socket hooks did not see: raw sockets, processes in other
  * cgroups. The pod's packet becomes the backend's before policy looks at it, and the answer the service's again after.
- * What a pod answers to a client outside becomes the service's where it leaves the pod.
+ * What a pod answers to a client outside, or to a process of the node, becomes the service's where it leaves the pod.
  */
 #pragma once
 
@@ -12,9 +12,10 @@ enum nm_vip {
 	NM_VIP_NONE = 0,   /* the packet is as it was */
 	NM_VIP_DONE = 1,   /* translated */
 	NM_VIP_LEAVES = 2, /* and goes out by r->way */
-	NM_VIP_PEER = 3,   /* and goes back into the pod it came from */
-	NM_VIP_DROP = 4,   /* r->reason says why */
-	NM_VIP_TOLD = 5,   /* likewise; the packet tells the pod now */
+	NM_VIP_NODE = 3,   /* and goes to a process of this node, by nm_receive */
+	NM_VIP_PEER = 4,   /* and goes back into the pod it came from */
+	NM_VIP_DROP = 5,   /* r->reason says why */
+	NM_VIP_TOLD = 6,   /* likewise; the packet tells the pod now */
 };
 
 enum nm_packet_type {
@@ -61,7 +62,8 @@ __attribute__((noinline)) int nm_vip_to_pod(struct __sk_buff *skb, struct nm_nat
 	return NM_VIP_DROP;
 }
 
-/* r->p is an answer of a pod, which its gate let pass, perhaps to a client that asked a service from outside. */
+/* r->p is an answer of a pod, which its gate let pass, perhaps to a client on the node or outside that asked a service.
+ */
 __attribute__((noinline)) int nm_vip_answer(struct __sk_buff *skb, struct nm_nat_room *r)
 {
 	__u32 reason;
@@ -70,6 +72,10 @@ __attribute__((noinline)) int nm_vip_answer(struct __sk_buff *skb, struct nm_nat
 		return NM_VIP_NONE;
 	if (r->p.fragment == NM_FRAGMENT_FIRST)
 		nm_nat_frag_remember(&r->p, 0, NM_EGRESS);
+	if (r->to.flags & NM_NAT_OWN) {
+		r->reason = NM_REASON_HELPER_FAILED;
+		return nm_nat_apply(skb, r) ? NM_VIP_DROP : NM_VIP_NODE;
+	}
 	reason = nm_nat_prepare(skb, r);
 	return reason == NM_REASON_FORWARDED ? NM_VIP_LEAVES : nm_vip_refuse(skb, r, reason);
 }

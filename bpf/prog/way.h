@@ -91,6 +91,29 @@ nm_inline int nm_hop(struct __sk_buff *skb, const struct nm_packet *p)
 		       : 1;
 }
 
+/*
+ * The hook's answer for a packet that is r->to now, an answer to a process of this node. Where reverse paths are
+ * checked strictly, the stack takes what bears a service's address only from the device by which it would send there.
+ */
+__attribute__((noinline)) int nm_receive(struct __sk_buff *skb, struct nm_nat_room *r)
+{
+	struct nm_addr service;
+
+	if (!r)
+		return NM_TCX_DROP;
+	service = r->to.saddr;
+	r->to.saddr = r->to.daddr;
+	r->to.daddr = service;
+	if (nm_way(skb, r, 0) != NM_REASON_FORWARDED || r->way.ifindex == skb->ifindex)
+		return NM_TCX_NEXT;
+	/* No link address of that device is known unless one of its neighbour there is. */
+	if (!(r->way.smac[0] | r->way.smac[1] | r->way.smac[2] | r->way.smac[3] | r->way.smac[4] | r->way.smac[5]))
+		return NM_TCX_NEXT;
+	if (bpf_skb_store_bytes(skb, 0, r->way.smac, sizeof(r->way.smac), 0))
+		return NM_TCX_DROP;
+	return bpf_redirect(r->way.ifindex, BPF_F_INGRESS);
+}
+
 /* By r->way. */
 nm_inline int nm_depart(const struct nm_nat_room *r)
 {

@@ -86,16 +86,17 @@ internal sealed class ServiceGate : IDisposable
     }
 
     /// <summary>As if <see cref="NodePortTests"/>' side had translated: a client outside reached the pod by the service.</summary>
-    internal void Inbound(byte proto, string client, ushort port, string vip, ushort vipPort, string pod)
+    /// <param name="more">Own: the client is a process of the node.</param>
+    internal void Inbound(byte proto, string client, ushort port, string vip, ushort vipPort, string pod, NatFlag more = 0)
     {
         var map = proto == Packet.ProtoTcp ? Tcp : Any;
         var until = ulong.MaxValue / 2;
         map.Set(
             new NatKey { Saddr = Gate.AddrOf(client), SportBe = Be16.FromHost(port), Daddr = Gate.AddrOf(vip), DportBe = Be16.FromHost(vipPort), Proto = proto, Direction = (byte)Direction.Ingress },
-            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(client), SportBe = Be16.FromHost(port), Daddr = Gate.AddrOf(pod), DportBe = Be16.FromHost(8080), Flags = (byte)NatFlag.Pod, OtherDirection = (byte)Direction.Egress });
+            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(client), SportBe = Be16.FromHost(port), Daddr = Gate.AddrOf(pod), DportBe = Be16.FromHost(8080), Flags = (byte)(NatFlag.Pod | more), OtherDirection = (byte)Direction.Egress });
         map.Set(
             new NatKey { Saddr = Gate.AddrOf(pod), SportBe = Be16.FromHost(8080), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Proto = proto, Direction = (byte)Direction.Egress },
-            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(vip), SportBe = Be16.FromHost(vipPort), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Flags = (byte)(NatFlag.Pod | NatFlag.Reply), OtherDirection = (byte)Direction.Ingress });
+            new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(vip), SportBe = Be16.FromHost(vipPort), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Flags = (byte)(NatFlag.Pod | NatFlag.Reply | more), OtherDirection = (byte)Direction.Ingress });
     }
 
     internal void Identity(string address, uint identity) =>
@@ -154,6 +155,25 @@ internal sealed class ServiceGate : IDisposable
 
     /// <summary>The node itself sends by the device.</summary>
     internal Passage Leave(Packet packet, uint ingressIfindex = 0) => Run("nm_node_egress", packet.Sealed().Bytes(), OutIfindex, ingressIfindex);
+
+    /// <summary>A second device, toward <see cref="Far"/>.</summary>
+    /// <returns>Its ifindex.</returns>
+    internal uint SecondDevice(string address, string address6)
+    {
+        Box.Sh($"ip -n {_box.Host} link add out2 type veth peer name far2 && ip -n {_box.Host} link set out2 up && ip -n {_box.Host} link set far2 up");
+        Box.Sh($"ip -n {_box.Host} addr add {address}/24 dev out2 && ip -n {_box.Host} addr add {address6}/64 dev out2 nodad");
+        Box.Sh($"ip -n {_box.Host} route add {Far}/32 dev out2 && ip -n {_box.Host} -6 route add {Far6}/128 dev out2");
+        foreach (var own in (string[])[address, address6])
+            Identity(own, (uint)IdentityId.Host);
+        return Ifindex("out2");
+    }
+
+    /// <summary>The routers behind "out" are known by their link addresses, as in use they are.</summary>
+    internal void KnowRouters() =>
+        Box.Sh($"ip -n {_box.Host} neigh replace 10.1.0.254 lladdr 02:00:00:00:00:fe dev out && ip -n {_box.Host} neigh replace fd01::fe lladdr 02:00:00:00:00:fe dev out");
+
+    internal byte[] LinkAddress(string device) =>
+        Convert.FromHexString(Box.Sh($"ip netns exec {_box.Host} cat /sys/class/net/{device}/address").Trim().Replace(":", "", StringComparison.Ordinal));
 
     internal Passage FromPod(Packet packet) => Run("nm_pod_ingress", packet.Sealed().Bytes(), PodIfindex, 0);
 

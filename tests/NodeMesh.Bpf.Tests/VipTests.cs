@@ -106,6 +106,39 @@ internal sealed class VipTests
         Assert.That(_gate.FromPod(Packet.Udp(pod, 8080, client, 5001)).Text, Is.EqualTo($"{pod}:8080 > {client}:5001"), "who asked the pod itself");
     }
 
+    [TestCase(ServiceGate.Pod, ServiceGate.Node, ServiceGate.Vip)]
+    [TestCase(ServiceGate.Pod6, ServiceGate.Node6, ServiceGate.Vip6)]
+    public void Answers_to_a_process_of_the_node_come_in_as_the_service_s_where_the_node_sends_to_it(string pod, string node, string vip)
+    {
+        foreach (var known in (bool[])[false, true])
+        {
+            if (known)
+                _gate.KnowRouters();
+            foreach (var tcp in (bool[])[true, false])
+            {
+                _gate.Inbound(tcp ? Packet.ProtoTcp : Packet.ProtoUdp, node, 5000, vip, 80, pod, NatFlag.Own);
+                Assert.That(_gate.ToPod(tcp ? Packet.Tcp(node, 5000, pod, 8080) : Packet.Udp(node, 5000, pod, 8080), 0).Way, Is.EqualTo(Way.Next));
+                var back = _gate.FromPod(tcp ? Packet.Tcp(pod, 8080, node, 5000, Packet.Syn | Packet.Ack) : Packet.Udp(pod, 8080, node, 5000));
+                Assert.That((back.Way, back.Reason, back.Text), Is.EqualTo((known ? Way.Redirect : Way.Next, Reason.Forwarded, $"{vip}:80 > {node}:5000")));
+                if (known)
+                    Assert.That(back.Frame[..6], Is.EqualTo(_gate.LinkAddress("out")));
+            }
+        }
+
+        Assert.That(_gate.FromPod(Packet.Udp(pod, 8080, node, 5001)).Text, Is.EqualTo($"{pod}:8080 > {node}:5001"), "who asked the pod itself");
+    }
+
+    [Test]
+    public void Errors_and_fragments_for_a_process_of_the_node_come_from_the_service()
+    {
+        _gate.Inbound(Packet.ProtoUdp, ServiceGate.Node, 5000, ServiceGate.Vip, 80, ServiceGate.Pod, NatFlag.Own);
+        var error = _gate.FromPod(Packet.Error(ServiceGate.Pod, ServiceGate.Node, Packet.Udp(ServiceGate.Node, 5000, ServiceGate.Pod, 8080).Sealed()));
+        var seen = Wire.Read(error.Frame);
+        Assert.That((error.Way, seen.From, seen.To, seen.Inner!.Text), Is.EqualTo((Way.Next, ServiceGate.Vip, ServiceGate.Node, $"{ServiceGate.Node}:5000 > {ServiceGate.Vip}:80")));
+        Assert.That(_gate.FromPod(Packet.Udp(ServiceGate.Pod, 8080, ServiceGate.Node, 5000).AsFragment(0, more: true)).Text, Is.EqualTo($"{ServiceGate.Vip}:80 > {ServiceGate.Node}:5000"));
+        Assert.That(_gate.FromPod(Packet.Udp(ServiceGate.Pod, 1, ServiceGate.Node, 2).AsFragment(48, more: false)).Text, Is.EqualTo($"{ServiceGate.Vip}:1 > {ServiceGate.Node}:2"));
+    }
+
     [Test]
     public void What_policy_closes_to_the_client_is_not_answered()
     {

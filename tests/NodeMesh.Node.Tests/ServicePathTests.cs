@@ -37,6 +37,7 @@ public sealed class ServicePathTests
             """).MustSucceed("a narrow link behind the other node");
         _box.WriteConfig("near.yaml", Manifests.Service("near", "app: near", "10.96.0.10", "in:80:80:TCP::30080 out:81:81:TCP::30081 shut:82:82:UDP::30082", vip6: "fd00:96::10", more: "type: NodePort"));
         _box.WriteConfig("far.yaml", Manifests.Service("far", "app: far", "10.96.0.11", "in:80:80:TCP::30090 out:81:81:TCP::30091 shut:82:82:UDP::30092", vip6: "fd00:96::11", more: "type: NodePort"));
+        Shell.Script($"ip -n {_box.Node.Name} route add default via {NodeBox.OutsideAddress}; ip -n {_box.Node.Name} -6 route add default via {NodeBox.OutsideAddress6}").MustSucceed("default routes");
         _agent = _box.StartAgent().MustBeReady();
     }
 
@@ -46,6 +47,16 @@ public sealed class ServicePathTests
     [TestCase("TCP4:192.0.2.1:30090")]
     [TestCase("TCP6:[2001:db8::1]:30090")]
     public void An_upload_learns_of_a_narrow_link_behind_the_node(string address) => Uploads(_box.Outside, address);
+
+    [TestCase("TCP4:10.96.0.11:80")]
+    [TestCase("TCP6:[fd00:96::11]:80")]
+    [TestCase("TCP4:10.96.0.10:80")]
+    [TestCase("TCP6:[fd00:96::10]:80")]
+    public void So_does_one_of_a_process_of_the_node_outside_the_cgroup(string address) => Uploads(_box.Node.Unhooked, address);
+
+    [TestCase("TCP4:10.96.0.11:81")]
+    [TestCase("TCP6:[fd00:96::10]:81")]
+    public void A_big_download_of_such_a_process_arrives(string address) => Downloads(_box.Node.Unhooked, address);
 
     [TestCase("TCP4:192.0.2.1:30091")]
     [TestCase("TCP4:192.0.2.1:30081")]
@@ -108,6 +119,13 @@ public sealed class ServicePathTests
             """);
         return answer.Output.Trim() + answer.Errors;
     }
+
+    [TestCase("UDP4:10.96.0.10:82")]
+    [TestCase("UDP6:[fd00:96::10]:82")]
+    [TestCase("UDP4:10.96.0.11:82")]
+    [TestCase("UDP6:[fd00:96::11]:82")]
+    public void So_it_reaches_a_process_of_the_node_outside_the_cgroup(string address) =>
+        Assert.That(_box.Node.Unhooked.Ask(address).Errors, Does.Contain("Connection refused"));
 
     private static void Uploads(Netns from, string address)
     {

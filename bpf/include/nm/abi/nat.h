@@ -8,7 +8,8 @@
  * A translation is two rows, one for each way, made and refreshed together.
  */
 struct nm_nat_key {
-	__u32 ifindex; /* the pod that opened the connection; 0: it came by a device of the node */
+	__u32 ifindex; /* the pod that opened the connection; 0: it came by a device of the node, or is the node's own
+			*/
 	struct nm_addr saddr;
 	struct nm_addr daddr;
 	__be16 sport_be;
@@ -26,6 +27,7 @@ enum nm_nat_flag {
 	NM_NAT_NODE = 8,     /* the backend is a process of this node */
 	NM_NAT_HAIRPIN = 16, /* the backend is the client itself, which sees the service address as the client */
 	NM_NAT_ASSURED = 32, /* the client has shown that it gets the answers: it is who it says */
+	NM_NAT_OWN = 64,     /* the client is a process of this node */
 };
 
 /* What the packet becomes. */
