@@ -74,7 +74,7 @@ public sealed class DatapathReconciler : IDisposable
         _cgroup = cgroup;
         _netlink = netlink;
         _tables = new KernelTables(objects, new RowWriter());
-        _cutter = new DatagramCutter(objects);
+        _cutter = new DatagramCutter(objects, netlink);
         _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
         _resolver = new InterfaceResolver(options, netlink, new PodNamespaces(Cgroups.Trees(cgroupPath)));
         _routes = new ProxyRoutes(options, netlink);
@@ -184,7 +184,7 @@ public sealed class DatapathReconciler : IDisposable
             if (tally is { Failures.Count: > 0, Removals: > 0 })
                 UpsertAgain(tally);
             RetireOtherGenerations(problems);
-            _cutter.Cut(_tables.TakeGoneBackends(), plan.Kernel.Endpoints.Select(e => WithNetns(e, resolved)), problems);
+            _cutter.Cut(_tables, plan.Kernel.Endpoints, resolved.Interfaces, problems);
         }
 
         if (audit)
@@ -238,9 +238,6 @@ public sealed class DatapathReconciler : IDisposable
 
         _retired = true;
     }
-
-    private static EndpointPlan WithNetns(EndpointPlan endpoint, ResolvedInterfaces resolved) =>
-        resolved.Interfaces.TryGetValue(endpoint, out var link) && link.Netns.Length > 0 ? endpoint with { Attachment = endpoint.Attachment with { Netns = link.Netns } } : endpoint;
 
     private IEnumerable<EndpointStatus> StatusOf(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved) => endpoints.Select(endpoint =>
         resolved.Interfaces.TryGetValue(endpoint, out var link)

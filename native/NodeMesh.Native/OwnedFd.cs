@@ -23,5 +23,12 @@ public sealed class OwnedFd : SafeHandleMinusOneIsInvalid
         return fd >= 0 ? new OwnedFd(fd) : throw Libc.Failed("open", path);
     }
 
+    /// <summary>The same for reading; null when it cannot be opened.</summary>
+    public static OwnedFd? TryOpen(string path)
+    {
+        var fd = Libc.Open(path, Libc.O_CLOEXEC, 0);
+        return fd >= 0 ? new OwnedFd(fd) : null;
+    }
+
     protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
 }

@@ -10,7 +10,8 @@ namespace NodeMesh.Datapath.Attach;
 /// <param name="Ifindex">Of the host's end.</param>
 /// <param name="Mtu">Of the host's end; 0 when packets may not be put straight into the pod.</param>
 /// <param name="PodMac">Of the pod's end; like <paramref name="HostMac"/> zero when <paramref name="Mtu"/> is.</param>
-internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddress HostMac)
+/// <param name="NetnsId">The node's number for the namespace that the other end is in; -1 when it is no veth, or stays here.</param>
+internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddress HostMac, int NetnsId = -1)
 {
     /// <summary>Where its network namespace was found; empty when nobody had to look for it.</summary>
     public string Netns { get; init; } = "";
@@ -108,8 +109,8 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         try
         {
             return Inside(host.PeerNetnsId).Find(i => i.Ifindex == host.PeerIfindex) is { Master: 0 } pod && pod.Mac != default && host.Mac != default
-                ? new PodLink(ifindex, host.Mtu, pod.Mac, host.Mac)
-                : new PodLink(ifindex, 0, default, default);
+                ? new PodLink(ifindex, host.Mtu, pod.Mac, host.Mac, host.PeerNetnsId)
+                : new PodLink(ifindex, 0, default, default, host.PeerNetnsId);
         }
         catch (SyscallException)
         {

@@ -11,9 +11,10 @@ namespace NodeMesh.Datapath.Tables;
 /// </summary>
 internal sealed class KernelTables : IDisposable
 {
+    private const byte Udp = 17;
+
     private readonly List<IDisposable> _maps = [];
     private readonly List<IMirrorTable> _tables = [];
-    private readonly List<BackendEntry> _goneBackends = [];
 
     // Sets without rows in the plan, since there is no room for them.
     private readonly HashSet<uint> _unfitSets = [];
@@ -30,6 +31,7 @@ internal sealed class KernelTables : IDisposable
     private readonly PolicyEpoch _epoch;
     private readonly PolicySwitch _switch;
     private readonly IRowWriter _rows;
+    private bool _datagramsMoved;
 
     // In this round nobody's identity changes.
     private bool _isHeld;
@@ -40,11 +42,12 @@ internal sealed class KernelTables : IDisposable
         var epoch = objects.OpenMap<uint, EpochEntry>(MapCatalog.Epoch);
         _maps.Add(epoch);
         _epoch = new PolicyEpoch(epoch, rows);
-        _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { }, _goneBackends.Add);
-        _slots = Table<SlotKey, SlotEntry>(objects, MapCatalog.Slot, () => { });
+        _backends = Table<BackendKey, BackendEntry>(objects, MapCatalog.Backend, () => { });
+        _slots = Table<SlotKey, SlotEntry>(objects, MapCatalog.Slot, () => { }, (_, was, _) => _datagramsMoved |= IsDatagram(was));
         _members = Table<MemberKey, MemberEntry>(objects, MapCatalog.Member, () => { });
         _sourceRanges = Table<SourceRangeKey, SourceRangeEntry>(objects, MapCatalog.SourceRange, () => { });
-        _frontends = Table<FrontendKey, FrontendEntry>(objects, MapCatalog.Frontend, () => { });
+        _frontends = Table<FrontendKey, FrontendEntry>(objects, MapCatalog.Frontend, () => { },
+            (key, was, now) => _datagramsMoved |= key.Proto == Udp && was.Inside != now?.Inside);
         _verdicts = Table<VerdictKey, VerdictEntry>(objects, MapCatalog.Verdict, _epoch.Begin);
         _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
@@ -152,12 +155,28 @@ internal sealed class KernelTables : IDisposable
         _tables.ForEach(t => t.Settle());
     }
 
-    /// <summary>Backends that went away since this was last asked.</summary>
-    public IReadOnlyList<BackendEntry> TakeGoneBackends()
+    /// <summary>Whether a UDP service may have lost a backend since this was last asked.</summary>
+    public bool TakeDatagramsMoved()
     {
-        BackendEntry[] gone = [.. _goneBackends];
-        _goneBackends.Clear();
-        return gone;
+        var moved = _datagramsMoved;
+        _datagramsMoved = false;
+        return moved;
+    }
+
+    /// <summary>What serves pods and the node at a service address, as the kernel has it now; nothing where it has no such service.</summary>
+    public HashSet<(Addr Addr, Be16 PortBe)> BackendsOf(FrontendKey service)
+    {
+        var found = new HashSet<(Addr, Be16)>();
+        if (!_frontends.Mirror.TryGetValue(service, out var frontend))
+            return found;
+        for (var i = 0u; i < frontend.Inside.Slots; i++)
+        {
+            if (_slots.Mirror.TryGetValue(new SlotKey { Group = frontend.Inside.Id, Slot = i }, out var slot)
+                && _backends.Mirror.TryGetValue(new BackendKey { Backend = slot.Backend }, out var backend))
+                found.Add((backend.Addr, backend.PortBe));
+        }
+
+        return found;
     }
 
     /// <summary>Ends the epoch that was begun, if one was.</summary>
@@ -172,13 +191,17 @@ internal sealed class KernelTables : IDisposable
 
     public void Dispose() => _maps.ForEach(m => m.Dispose());
 
-    private MirrorTable<TKey, TValue> Table<TKey, TValue>(LoadedObjects objects, string name, Action beforeWrite, Action<TValue>? afterRemove = null)
+    /// <summary>A slot goes before its backend does.</summary>
+    private bool IsDatagram(SlotEntry slot) =>
+        _backends.Mirror.TryGetValue(new BackendKey { Backend = slot.Backend }, out var backend) && backend.Proto == Udp;
+
+    private MirrorTable<TKey, TValue> Table<TKey, TValue>(LoadedObjects objects, string name, Action beforeWrite, Action<TKey, TValue, TValue?>? afterLoss = null)
         where TKey : unmanaged, IEquatable<TKey>
         where TValue : unmanaged, IEquatable<TValue>
     {
         var map = objects.OpenMap<TKey, TValue>(name);
         _maps.Add(map);
-        var table = new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), _rows, beforeWrite, afterRemove);
+        var table = new MirrorTable<TKey, TValue>(map, MapCatalog.Of(name), _rows, beforeWrite, afterLoss);
         _tables.Add(table);
         return table;
     }

@@ -23,8 +23,8 @@ internal interface IMirrorTable
 /// </summary>
 /// <param name="rows">How the kernel map is written.</param>
 /// <param name="beforeWrite">Called before each change of the kernel map.</param>
-/// <param name="afterRemove">Called with each row that went away.</param>
-internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, IRowWriter rows, Action beforeWrite, Action<TValue>? afterRemove = null) : IMirrorTable
+/// <param name="afterLoss">Called with each row that went away or became another: its key, what it was, and what it is now.</param>
+internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpec spec, IRowWriter rows, Action beforeWrite, Action<TKey, TValue, TValue?>? afterLoss = null) : IMirrorTable
     where TKey : unmanaged, IEquatable<TKey>
     where TValue : unmanaged, IEquatable<TValue>
 {
@@ -188,7 +188,12 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
         {
             var done = rows.Set(map, keys.AsSpan(at), values.AsSpan(at), out var errno);
             for (var i = at; i < at + done; i++)
+            {
+                if (afterLoss is not null && Mirror.TryGetValue(keys[i], out var was))
+                    afterLoss(keys[i], was, values[i]);
                 Mirror[keys[i]] = values[i];
+            }
+
             tally.Writes += done;
             at += done;
             if (errno == 0)
@@ -214,7 +219,7 @@ internal sealed class MirrorTable<TKey, TValue>(BpfMap<TKey, TValue> map, MapSpe
         foreach (var key in keys.AsSpan(0, gone))
         {
             if (Mirror.Remove(key, out var value))
-                afterRemove?.Invoke(value);
+                afterLoss?.Invoke(key, value, null);
         }
 
         tally.Removals += gone;

@@ -30,6 +30,38 @@ public sealed unsafe class NetNamespace : IDisposable
         return new NetNamespace(OwnedFd.Open(path), path);
     }
 
+    /// <summary>
+    /// Every network namespace that has a name under /run/netns or a process, opened one after the other; some more than once. The caller disposes of each.
+    /// </summary>
+    public static IEnumerable<NetNamespace> Reachable()
+    {
+        var named = Directory.Exists(NamedDirectory) ? Directory.EnumerateFiles(NamedDirectory) : [];
+        var seen = new HashSet<string>();
+        var ofProcesses = Directory.EnumerateDirectories("/proc")
+            .Where(d => char.IsAsciiDigit(d["/proc/".Length]))
+            .Select(d => $"{d}/ns/net")
+            .Where(p => LinkOf(p) is { } link && seen.Add(link));
+        foreach (var path in named.Concat(ofProcesses))
+        {
+            var fd = OwnedFd.TryOpen(path);
+            if (fd is not null)
+                yield return new NetNamespace(fd, path);
+        }
+    }
+
+    /// <summary>Such as "net:[4026531840]"; null when the process is gone.</summary>
+    private static string? LinkOf(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     public static string PathOf(string nameOrPath) => nameOrPath.StartsWith('/') ? nameOrPath : $"{NamedDirectory}/{nameOrPath}";
 
     /// <summary>

@@ -12,6 +12,8 @@ internal static class InetDiag
 
     // struct inet_diag_msg: family, state, timer, retransmissions; then the socket's id, whose last eight bytes are its cookie; 16 bytes on, its inode.
     internal const int IdAt = 4;
+    internal const int RemotePortAt = IdAt + 2;
+    internal const int RemoteAt = IdAt + 20;
     internal const int CookieAt = IdAt + 40;
     internal const int InodeAt = CookieAt + 8 + 16;
     internal const int Size = InodeAt + 4;

@@ -80,7 +80,7 @@ public static class RtLinks
     /// <exception cref="SyscallException">Not a network namespace, or the socket's namespace may not number it.</exception>
     public static int NetnsId(NetlinkSocket socket, OwnedFd netns)
     {
-        var id = Ask();
+        var id = KnownNetnsId(socket, netns);
         if (id >= 0)
             return id;
 
@@ -89,19 +89,21 @@ public static class RtLinks
             .Attribute(NsIdOfNs, uint.MaxValue));
         if (errno is not 0 and not Errno.EEXIST)
             throw new SyscallException("RTM_NEWNSID", "network namespace", errno);
-        return Ask();
+        return KnownNetnsId(socket, netns);
+    }
 
-        int Ask()
-        {
-            var found = -1;
-            socket.Request("RTM_GETNSID", "network namespace", new NetlinkRequest(GetNsId, NetlinkRequest.Ack).Header(0u).Attribute(NsFd, (uint)netns.Fd),
-                (type, payload) =>
-                {
-                    if (type == NewNsId)
-                        found = new NetlinkAttributes(payload[4..]).Int(NsIdOfNs, -1);
-                });
-            return found;
-        }
+    /// <summary>The number by which the socket's namespace knows another one; -1 when it has none.</summary>
+    /// <exception cref="SyscallException">Not a network namespace.</exception>
+    public static int KnownNetnsId(NetlinkSocket socket, OwnedFd netns)
+    {
+        var found = -1;
+        socket.Request("RTM_GETNSID", "network namespace", new NetlinkRequest(GetNsId, NetlinkRequest.Ack).Header(0u).Attribute(NsFd, (uint)netns.Fd),
+            (type, payload) =>
+            {
+                if (type == NewNsId)
+                    found = new NetlinkAttributes(payload[4..]).Int(NsIdOfNs, -1);
+            });
+        return found;
     }
 
     /// <summary>
