@@ -8,6 +8,8 @@ public sealed class HttpPolicyTests
     private NodeBox _box = null!;
     private PodBox _client = null!;
     private PodBox _server = null!;
+    private OtherNode _other = null!;
+    private PodBox _stranger = null!;
     private AgentProcess _agent = null!;
 
     [OneTimeSetUp]
@@ -15,7 +17,9 @@ public sealed class HttpPolicyTests
     {
         _box = new NodeBox();
         (_client, _server) = AddPods(_box);
-        _box.WriteConfig("svc.yaml", Manifests.Service("server", "app: server", "10.96.0.10", "http:80:80 plain:81:81", vip6: "fd00:96::10"));
+        _other = new OtherNode(_box);
+        _stranger = _other.AddPod("stranger");
+        _box.WriteConfig("svc.yaml", Manifests.Service("server", "app: server", "10.96.0.10", "http:80:80:TCP::30080 plain:81:81", vip6: "fd00:96::10", more: "type: NodePort"));
         _agent = _box.StartAgent("--access-log", "text").MustBeReady();
     }
 
@@ -60,6 +64,32 @@ public sealed class HttpPolicyTests
     {
         Assert.That(_box.Outside.Curl($"http://{_server.Address}/x").Body, Does.StartWith("server GET /x"));
         Assert.That(_box.Outside.Curl($"http://{_server.Address}/x", "-X", "DELETE").Status, Is.EqualTo(403));
+    }
+
+    // What the proxy answers leaves in the pod's name, and becomes the service's where it leaves the node.
+    [TestCase("192.0.2.1:30080")]
+    [TestCase("[2001:db8::1]:30080")]
+    [TestCase("10.96.0.10")]
+    [TestCase("[fd00:96::10]")]
+    public void Callers_from_elsewhere_are_judged_by_request_at_a_port_of_the_node_and_at_the_service_s_address(string at)
+    {
+        foreach (var from in (Netns[])[_box.Outside, _other.Netns, _stranger.Netns])
+        {
+            var before = _agent.Metric("nodemesh_proxy_requests_total");
+            var answer = from.Curl($"http://{at}/x", "-m", "20");
+            Assert.That(answer.Body, Does.StartWith("server GET /x"), $"{from.Name}: {answer.Errors}");
+            Assert.That(answer.SeenAs(), Is.AnyOf("10.244.0.1", NodeBox.NodeAddress, NodeBox.NodeAddress6), "an address of this node, where the answer is to come");
+            Assert.That(from.Curl($"http://{at}/x", "-X", "DELETE", "-m", "20").Status, Is.EqualTo(403), from.Name);
+            Assert.That(_agent.Metric("nodemesh_proxy_requests_total"), Is.EqualTo(before + 2), "both by the proxy");
+        }
+    }
+
+    [TestCase("192.0.2.1:30080")]
+    [TestCase("[2001:db8::1]:30080")]
+    public void A_connection_by_a_port_of_the_node_serves_request_after_request(string at)
+    {
+        var load = _other.Netns.Run(["wrk", "-t1", "-c8", "-d2", $"http://{at}/x"]);
+        Load.MustBeClean(load.Output);
     }
 
     [Test]
