@@ -17,6 +17,9 @@ public static class Cleaner
         using var agentLock = AgentLock.Take(options.RunDirectory);
         using var netlink = new NetlinkSocket();
         var removed = new List<string>();
+        if (ExpeditedRcu.Restore(options.RunDirectory))
+            removed.Add($"{ExpeditedRcu.KernelSwitch} that was left on");
+        using var rcu = options.ExpediteRcu ? ExpeditedRcu.Begin(options.RunDirectory) : null;
 
         var pins = PinTree.At(options.BpffsPath);
         if (Directory.Exists(pins.Base))

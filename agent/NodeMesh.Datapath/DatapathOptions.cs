@@ -30,6 +30,9 @@ public sealed record DatapathOptions
     /// <summary>Packets between two pods of this node go from veth to veth, past the node's own stack, once both pods' policies let the connection through.</summary>
     public bool LocalRedirect { get; init; } = true;
 
+    /// <summary>Attaching and detaching switches the kernel's grace periods to expedited ones for as long as it takes.</summary>
+    public bool ExpediteRcu { get; init; } = true;
+
     public MapSizes Maps { get; init; } = new();
 
     public TrackingLifetimes Lifetimes { get; init; } = new();

@@ -75,7 +75,7 @@ public sealed class DatapathReconciler : IDisposable
         _netlink = netlink;
         _tables = new KernelTables(objects, new RowWriter());
         _cutter = new DatagramCutter(objects, netlink);
-        _hooks = tcx ? new TcxHooks(objects, pins) : new ClsactHooks(objects, netlink);
+        _hooks = tcx ? new TcxHooks(objects, pins, options) : new ClsactHooks(objects, netlink);
         _resolver = new InterfaceResolver(options, netlink, new PodNamespaces(Cgroups.Trees(cgroupPath)));
         _routes = new ProxyRoutes(options, netlink);
         Counters = new CounterReader(objects);
@@ -111,6 +111,7 @@ public sealed class DatapathReconciler : IDisposable
         var first = !Directory.Exists(PinTree.At(options.BpffsPath).Generation);
         try
         {
+            ExpeditedRcu.Restore(options.RunDirectory);
             var pins = PinTree.Create(options.BpffsPath);
             pinLock = AgentLock.TakePins(pins);
             var cgroupPath = Cgroups.Find(options.CgroupPath);

@@ -32,6 +32,7 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
         ProxyPort = values.One(ProxyPort),
         RouteTable = (uint)values.One(RouteTable),
         LocalRedirect = values.One(OptionTable.LocalRedirect),
+        ExpediteRcu = values.One(OptionTable.RcuExpedited),
         NodeDevices = values.Many(Devices),
         Maps = ReadMapSizes(values),
         Lifetimes = new TrackingLifetimes

@@ -26,6 +26,7 @@ internal static class OptionTable
     public static readonly OptionSpec<int> ProxyWorkers = new("--proxy-workers", "N", "0", Number(0, 1024), "Threads that serve connections; 0: one per CPU, at most 4");
     public static readonly OptionSpec<int> MarkShift = new("--mark-shift", "BIT", "24", Number(0, 30), "Lowest of the two bits of the packet mark that are ours; choose others when another program uses these");
     public static readonly OptionSpec<bool> LocalRedirect = new("--local-redirect", "BOOL", "true", Flag, "Packets between two pods of this node go straight from pod to pod once policy let the connection through; false: by the node's own stack, where its netfilter and other programs see them");
+    public static readonly OptionSpec<bool> RcuExpedited = new("--rcu-expedited", "BOOL", "true", Flag, "While programs are put on interfaces or taken off, the kernel's grace periods are expedited (/sys/kernel/rcu_expedited): that of a pod takes 0.2 ms instead of 26, but every CPU is interrupted for it; false where some are isolated for work in real time");
     public static readonly OptionSpec<int> RouteTable = new("--route-table", "N", "15001", Number(256, int.MaxValue), "Routing table that delivers the proxy's packets on this host");
     public static readonly OptionSpec<MapSize> MapSize = new("--map-size", "NAME=ROWS", "", Size, "Most rows of a kernel table, see Table sizes", true) { DefaultWords = "see Table sizes" };
     public static readonly OptionSpec<TimeSpan> CtEstablished = new("--ct-tcp-established", "TIME", "120h", Duration, "A tracked TCP connection is forgotten after so long without a packet");
@@ -46,7 +47,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, MapSize,
+        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
         CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

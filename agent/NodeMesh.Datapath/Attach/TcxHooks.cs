@@ -5,7 +5,7 @@ using NodeMesh.Native.Bpf;
 namespace NodeMesh.Datapath.Attach;
 
 /// <summary>tcx links, pinned so that they outlive the agent, and adopted by swapping the program behind them.</summary>
-internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterfaceHooks
+internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOptions options) : IInterfaceHooks
 {
     private readonly Dictionary<string, BpfLink> _links = [];
     private readonly Dictionary<string, HookTarget> _targets = [];
@@ -27,6 +27,7 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins) : IInterface
         _targets.Clear();
         foreach (var target in targets)
             _targets[target.PinName] = target;
+        using var rcu = options.ExpediteRcu && targets.Any(t => !_links.ContainsKey(t.PinName)) ? ExpeditedRcu.Begin(options.RunDirectory) : null;
         var changes = RemoveOthers(removals);
         foreach (var target in targets)
         {
