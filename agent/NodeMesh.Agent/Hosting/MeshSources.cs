@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
 using NodeMesh.Agent.Options;
@@ -19,7 +20,7 @@ internal sealed class MeshSources : IDisposable
         if (options.ConfigDir is { } directory)
             _files = new FileSource(directory, World.Events);
         if (options.Cluster is { } cluster)
-            Cluster = new KubernetesSource(Configuration(cluster), World.Events);
+            Cluster = Follow(cluster);
         Names = string.Join(" and ", new[] { options.ConfigDir, Cluster?.State.Server }.OfType<string>());
     }
 
@@ -37,7 +38,7 @@ internal sealed class MeshSources : IDisposable
 
     public void Dispose() => Cluster?.Dispose();
 
-    private static KubernetesClientConfiguration Configuration(ClusterOptions options)
+    private KubernetesSource Follow(ClusterOptions options)
     {
         try
         {
@@ -46,9 +47,9 @@ internal sealed class MeshSources : IDisposable
                 : KubernetesClientConfiguration.InClusterConfig();
             if (options.ApiServer.Length > 0)
                 configuration.Host = options.ApiServer;
-            return configuration;
+            return new KubernetesSource(configuration, World.Events);
         }
-        catch (Exception e) when (e is KubeConfigException or IOException or FormatException or YamlDotNet.Core.YamlException)
+        catch (Exception e) when (e is KubeConfigException or IOException or UnauthorizedAccessException or FormatException or CryptographicException or YamlDotNet.Core.YamlException)
         {
             var what = options.Kubeconfig.Length > 0 ? $"--kubeconfig {options.Kubeconfig}" : "the pod's service account";
             throw new CommandFailure(ExitCode.BadOptions, $"{what}: {e.Message}. Cure: give a kubeconfig that kubectl can use on this node", e);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using k8s;
+using k8s.Authentication;
 
 namespace NodeMesh.Sources.Kubernetes;
 
@@ -30,16 +31,19 @@ internal sealed class ApiServer : IDisposable
     private const int MaxMessage = 1024;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
-    private readonly k8s.Kubernetes _client;
+    private readonly HttpClient _client;
+    private readonly Uri _address;
+    private readonly ServiceClientCredentials? _credentials;
 
+    /// <inheritdoc cref="ApiServerHttp.Client"/>
     public ApiServer(KubernetesClientConfiguration configuration)
     {
-        // A watch is one long answer; each request has a limit of its own.
-        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
-        _client = new k8s.Kubernetes(configuration);
+        _address = new Uri(configuration.Host);
+        _credentials = k8s.Kubernetes.CreateCredentials(configuration);
+        _client = ApiServerHttp.Client(configuration);
     }
 
-    public string Address => _client.BaseUri.GetLeftPart(UriPartial.Authority);
+    public string Address => _address.GetLeftPart(UriPartial.Authority);
 
     /// <param name="path">With its query.</param>
     /// <param name="accept">In which form the answer is wanted.</param>
@@ -70,7 +74,7 @@ internal sealed class ApiServer : IDisposable
     public void Dispose() => _client.Dispose();
 
     // A server behind a path of a load balancer has that path before every one of its own.
-    private Uri At(string path) => new(_client.BaseUri.AbsoluteUri.TrimEnd('/') + path);
+    private Uri At(string path) => new(_address.AbsoluteUri.TrimEnd('/') + path);
 
     private async Task<HttpResponseMessage> AskAsync(HttpRequestMessage request, string path, string accept, CancellationToken stop)
     {
@@ -79,9 +83,9 @@ internal sealed class ApiServer : IDisposable
             request.Version = HttpVersion.Version20;
             request.VersionPolicy = HttpVersionPolicy.RequestVersionOrLower;
             request.Headers.TryAddWithoutValidation("Accept", accept);
-            if (_client.Credentials is { } credentials)
+            if (_credentials is { } credentials)
                 await credentials.ProcessHttpRequestAsync(request, stop).ConfigureAwait(false);
-            var response = await InTimeAsync(patience => _client.HttpClient.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), "an answer", stop).ConfigureAwait(false);
+            var response = await InTimeAsync(patience => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), "an answer", stop).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
                 return response;
             using (response)
