@@ -6,7 +6,11 @@ using NodeMesh.Plan.Abi;
 namespace NodeMesh.Datapath;
 
 /// <param name="Ifindex">Host-side interface of the endpoint; 0 when not at an endpoint.</param>
-public readonly record struct CounterRow(uint Ifindex, Reason Reason, Direction Direction, ulong Packets, ulong Bytes);
+public readonly record struct CounterRow(uint Ifindex, Reason Reason, Direction Direction, ulong Packets, ulong Bytes)
+{
+    /// <summary>Packets that went on; other reasons that refuse nothing are noted beside one of these.</summary>
+    public bool IsPassed => Reason is Reason.Forwarded or Reason.HandedOver or Reason.Reply or Reason.Translated;
+}
 
 /// <summary>The kernel's counters, summed over CPUs. Their sums by reason and direction only grow while the agent runs. May be used from any thread.</summary>
 public sealed class CounterReader : IDisposable

@@ -33,6 +33,12 @@ public sealed record DatapathOptions
     /// <summary>Attaching and detaching switches the kernel's grace periods to expedited ones for as long as it takes.</summary>
     public bool ExpediteRcu { get; init; } = true;
 
+    /// <summary>Who sent what policy refuses is told: by an error of connect(2), a reset or an ICMP error.</summary>
+    public bool RejectDenied { get; init; } = true;
+
+    /// <summary>A pod whose policy could not be written yet is open, not closed.</summary>
+    public bool OpenBeforePlan { get; init; }
+
     public MapSizes Maps { get; init; } = new();
 
     public TrackingLifetimes Lifetimes { get; init; } = new();

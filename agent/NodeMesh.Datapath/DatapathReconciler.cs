@@ -79,7 +79,8 @@ public sealed class DatapathReconciler : IDisposable
         _resolver = new InterfaceResolver(options, netlink, new PodNamespaces(Cgroups.Trees(cgroupPath)));
         _routes = new ProxyRoutes(options, netlink);
         Counters = new CounterReader(objects);
-        ProgramTables = new ProgramTables(objects, Counters, TimeProvider.System);
+        RuleHits = new RuleHitReader(objects);
+        ProgramTables = new ProgramTables(objects, Counters, RuleHits, TimeProvider.System);
         Connections = new ConnectionTables(objects);
         UsesTcx = tcx;
     }
@@ -89,6 +90,9 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>May be read from any thread.</summary>
     public CounterReader Counters { get; }
+
+    /// <summary>May be read from any thread.</summary>
+    public RuleHitReader RuleHits { get; }
 
     /// <summary>May be asked from any thread.</summary>
     public ProgramTables ProgramTables { get; }
@@ -154,7 +158,7 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
-    /// <param name="audit">Also reads the kernel's tables back first, and drops the counters of interfaces that are gone.</param>
+    /// <param name="audit">Also reads the kernel's tables back first, and drops the counters of interfaces and rules that are gone.</param>
     /// <exception cref="SyscallException">Interfaces cannot be read: nothing was changed.</exception>
     public ReconcileReport Reconcile(MeshPlan plan, bool removals, bool audit = false)
     {
@@ -189,7 +193,11 @@ public sealed class DatapathReconciler : IDisposable
         }
 
         if (audit)
+        {
             Counters.Retire(RtLinks.Dump(_netlink).Select(i => (uint)i.Ifindex).ToHashSet());
+            if (removals)
+                RuleHits.Retire(plan.Names.Rules);
+        }
 
         _tables.Finish();
         return new ReconcileReport(
@@ -209,6 +217,7 @@ public sealed class DatapathReconciler : IDisposable
         ProgramTables.Dispose();
         Connections.Dispose();
         Counters.Dispose();
+        RuleHits.Dispose();
         _netlink.Dispose();
         _objects.Dispose();
         foreach (var held in _locks)

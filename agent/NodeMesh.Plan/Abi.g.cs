@@ -75,8 +75,8 @@ public partial record struct ClassKey
     private byte _pad0_2;
 }
 
-/// <summary>struct nm_config, 48 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 48)]
+/// <summary>struct nm_config, 56 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 56)]
 public partial record struct Config
 {
     public uint MarkShift;
@@ -92,6 +92,8 @@ public partial record struct Config
     public uint IcmpS;
     public uint LocalRedirect;
     public ulong NodeNetns;
+    public uint DenyResponse;
+    public uint OpenBeforePlan;
 }
 
 /// <summary>struct nm_counter_entry, 16 bytes.</summary>
@@ -298,6 +300,22 @@ public partial record struct NatKey
     private byte _pad0_1;
 }
 
+/// <summary>struct nm_netns_entry, 36 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 36)]
+public partial record struct NetnsEntry
+{
+    public uint Ifindex;
+    public Addr V4;
+    public Addr V6;
+}
+
+/// <summary>struct nm_netns_key, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct NetnsKey
+{
+    public ulong Cookie;
+}
+
 /// <summary>struct nm_pod_entry, 4 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 4)]
 public partial record struct PodEntry
@@ -456,6 +474,13 @@ public enum CtOrigin : uint
 {
     Direct = 0,
     Proxy = 1,
+}
+
+/// <summary>enum nm_deny_response.</summary>
+public enum DenyResponse : uint
+{
+    Drop = 0,
+    Reject = 1,
 }
 
 /// <summary>enum nm_direction.</summary>
@@ -680,7 +705,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "58bb37655906551f";
+    public const string Value = "f6eb35bb69b191a6";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -692,7 +717,7 @@ public static class AbiHash
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
         ["nm_class_key"] = "b7d951919b979a69",
-        ["nm_config"] = "13b569ec3d3e132a",
+        ["nm_config"] = "333bb8d0d55a84a8",
         ["nm_counter_entry"] = "e40c6fa4def9b7f9",
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
         ["nm_ct_entry"] = "6f7feaef3b96d175",
@@ -712,6 +737,8 @@ public static class AbiHash
         ["nm_nat_entry"] = "2386998c615280cd",
         ["nm_nat_frag_entry"] = "9b7bbc24458b708d",
         ["nm_nat_key"] = "6dbd67c239331597",
+        ["nm_netns_entry"] = "619a02548b8db272",
+        ["nm_netns_key"] = "f52f676766418698",
         ["nm_pod_entry"] = "65d842d0b30313ea",
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",

@@ -67,10 +67,12 @@ nm_inline struct nm_ct_entry *nm_ct_find(
 	struct nm_ct_entry *entry;
 
 	*reply = 0;
-	nm_ct_key_from(key, ifindex, direction, t);
-	entry = nm_ct_lookup(key, now_ns);
-	if (entry)
-		return entry;
+	if (t->icmp != NM_ICMP_ANSWER) {
+		nm_ct_key_from(key, ifindex, direction, t);
+		entry = nm_ct_lookup(key, now_ns);
+		if (entry || t->icmp == NM_ICMP_REQUEST)
+			return entry;
+	}
 
 	*reply = 1;
 	nm_ct_key_from_reply(key, ifindex, direction, t);
@@ -84,12 +86,14 @@ nm_inline struct nm_ct_entry *nm_ct_find(
 nm_inline struct nm_ct_entry *nm_ct_find_local(
 	struct nm_ct_key *key, __u32 ifindex, __u8 direction, const struct nm_tuple *t, __u64 now_ns, nm_bool *reply)
 {
-	struct nm_ct_entry *entry;
+	struct nm_ct_entry *entry = NULL;
 
 	*reply = 0;
-	nm_ct_key_from(key, 0, NM_EGRESS, t);
-	entry = nm_ct_lookup(key, now_ns);
-	if (!entry) {
+	if (t->icmp != NM_ICMP_ANSWER) {
+		nm_ct_key_from(key, 0, NM_EGRESS, t);
+		entry = nm_ct_lookup(key, now_ns);
+	}
+	if (!entry && t->icmp != NM_ICMP_REQUEST) {
 		*reply = 1;
 		nm_ct_key_from_reply(key, 0, NM_INGRESS, t);
 		entry = nm_ct_lookup(key, now_ns);

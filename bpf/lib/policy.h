@@ -82,14 +82,16 @@ nm_inline nm_bool nm_proto_has_ports(__u8 proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
-/* What a verdict row has as the port: of ICMP, type and code. */
-nm_inline __be16 nm_policy_port(const struct nm_tuple *t)
-{
-	return nm_proto_has_ports(t->proto) ? t->dport_be : bpf_htons((__u16)(t->icmp_type << 8 | t->icmp_code));
-}
+/* What decided, as in the row: for those who count. */
+struct nm_judged {
+	__u32 rule;
+	__u32 audit_rule;
+	__u8 audit;
+	__u8 pad0[3];
+};
 
-/* What policy set `set` says in `direction` about a connection with `identity` as the peer. */
-nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t)
+/* What policy set `set` says in `direction` about a connection with `identity` as the peer. j may be NULL. */
+nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t, struct nm_judged *j)
 {
 	struct nm_class_key class_key = {.set = set, .identity = identity, .direction = direction};
 	struct nm_verdict_key key = {.prefix_bits = NM_VERDICT_BITS_FULL, .set = set, .direction = direction};
@@ -102,18 +104,25 @@ nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const st
 	klass = bpf_map_lookup_elem(&nm_class, &class_key);
 	key.klass = klass ? klass->klass : 0;
 	key.proto = t->proto;
-	key.port_be = nm_policy_port(t);
+	key.port_be = t->dport_be;
 	verdict = bpf_map_lookup_elem(&nm_verdict, &key);
-	return verdict ? verdict->verdict : NM_VERDICT_NONE;
+	if (!verdict)
+		return NM_VERDICT_NONE;
+	if (j) {
+		j->rule = verdict->rule;
+		j->audit_rule = verdict->audit_rule;
+		j->audit = verdict->audit;
+	}
+	return verdict->verdict;
 }
 
 /* What the endpoint's policy says. Both halves are of the same plan: they are chosen by one look at the change. */
 nm_inline __u32 nm_policy_judge(
-	const struct nm_endpoint_entry *ep, __u8 direction, __u64 peer, const struct nm_tuple *t)
+	const struct nm_endpoint_entry *ep, __u8 direction, __u64 peer, const struct nm_tuple *t, struct nm_judged *j)
 {
 	nm_bool committed = nm_change_is_committed();
 
-	return nm_set_judge(committed ? ep->next_set : ep->set, direction, committed ? peer >> 32 : peer, t);
+	return nm_set_judge(committed ? ep->next_set : ep->set, direction, committed ? peer >> 32 : peer, t, j);
 }
 
 /* A verdict as a reason. Only TCP can go to the proxy: what else needs it is refused. */
@@ -138,10 +147,11 @@ nm_inline __u32 nm_policy_reason(__u32 verdict, __u8 proto)
 
 /*
  * Ingress of `ep` for a connection that the peer itself (proxied = 0) or the proxy in its name opened. Like
- * nm_egress_decide a global function, which the verifier walks through by itself instead of at every caller.
+ * nm_egress_decide a global function, which the verifier walks through by itself instead of at every caller. *j, unless
+ * it is NULL, becomes the row that decided; zeroes before.
  */
 __attribute__((noinline)) int nm_ingress_decide(
-	const struct nm_endpoint_entry *ep, __u64 peer, const struct nm_tuple *t, nm_bool proxied)
+	const struct nm_endpoint_entry *ep, __u64 peer, const struct nm_tuple *t, nm_bool proxied, struct nm_judged *j)
 {
 	__u32 reason;
 
@@ -151,15 +161,15 @@ __attribute__((noinline)) int nm_ingress_decide(
 	if (proxied && nm_peer_identity(peer) == NM_IDENTITY_HOST)
 		return NM_REASON_FORWARDED;
 
-	reason = nm_policy_reason(nm_policy_judge(ep, NM_INGRESS, peer, t), t->proto);
+	reason = nm_policy_reason(nm_policy_judge(ep, NM_INGRESS, peer, t, j), t->proto);
 	if (reason == NM_REASON_HANDED_OVER)
 		return proxied ? NM_REASON_FORWARDED : NM_REASON_L7_REQUIRED;
 	return reason;
 }
 
-/* Egress of the pod behind `ifindex`; t is the connection as the pod opens it. */
+/* Egress of the pod behind `ifindex`; t is the connection as the pod opens it; *j as in nm_ingress_decide. */
 __attribute__((noinline)) int nm_egress_decide(
-	const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_tuple *t)
+	const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_tuple *t, struct nm_judged *j)
 {
 	const struct nm_frontend_entry *frontend = NULL;
 	struct nm_frontend_key frontend_key = {};
@@ -193,14 +203,14 @@ __attribute__((noinline)) int nm_egress_decide(
 	if (pod == ifindex)
 		return NM_REASON_FORWARDED;
 
-	reason = nm_policy_reason(nm_policy_judge(ep, NM_EGRESS, peer, t), t->proto);
+	reason = nm_policy_reason(nm_policy_judge(ep, NM_EGRESS, peer, t, j), t->proto);
 	if (reason != NM_REASON_FORWARDED || t->proto != IPPROTO_TCP || pod == 0)
 		return reason;
 
 	/* Our egress is open, but the far pod's ingress may want the proxy: here is the only place to bend the way. */
 	target = nm_endpoint_find(pod);
-	if (target &&
-		nm_policy_judge(target, NM_INGRESS, nm_peer_pod(ep, ifindex, &t->saddr), t) == NM_VERDICT_REDIRECT)
+	if (target && nm_policy_judge(target, NM_INGRESS, nm_peer_pod(ep, ifindex, &t->saddr), t, NULL) ==
+			      NM_VERDICT_REDIRECT)
 		return NM_REASON_HANDED_OVER;
 	return NM_REASON_FORWARDED;
 }

@@ -39,6 +39,8 @@ NM_ANCHOR_STRUCT(nm_endpoint_key);
 NM_ANCHOR_STRUCT(nm_endpoint_entry);
 NM_ANCHOR_STRUCT(nm_pod_key);
 NM_ANCHOR_STRUCT(nm_pod_entry);
+NM_ANCHOR_STRUCT(nm_netns_key);
+NM_ANCHOR_STRUCT(nm_netns_entry);
 NM_ANCHOR_STRUCT(nm_epoch_entry);
 NM_ANCHOR_STRUCT(nm_frontend_key);
 NM_ANCHOR_STRUCT(nm_frontend_entry);
@@ -59,6 +61,7 @@ NM_ANCHOR_STRUCT(nm_nat_key);
 NM_ANCHOR_STRUCT(nm_nat_entry);
 NM_ANCHOR_STRUCT(nm_nat_frag_entry);
 
+NM_ANCHOR_ENUM(nm_deny_response);
 NM_ANCHOR_ENUM(nm_direction);
 NM_ANCHOR_ENUM(nm_identity_id);
 NM_ANCHOR_ENUM(nm_identity_flag);

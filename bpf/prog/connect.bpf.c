@@ -3,10 +3,11 @@
  * cgroup/connect, sendmsg, recvmsg, getpeername. A service address becomes a backend when the socket is connected or
  * the datagram sent, so that no packet pays for it. Fails open: an address that is no service stays, and so
  * does a pod's way to one for the proxy. A process of the node itself has no gate to hand it over: it goes to a
- * backend. cgroup/bind keeps the node's processes off the ports that services have on it.
+ * backend. What policy refuses for certain is refused here already (lib/refuse.h). cgroup/bind keeps the node's
+ * processes off the ports that services have on it.
  */
 #include "nm/config.h"
-#include "lib/redirect.h"
+#include "lib/refuse.h"
 
 enum nm_sock_verdict {
 	NM_SOCK_REFUSE = 0,
@@ -86,10 +87,13 @@ nm_inline int nm_toward_v4(struct bpf_sock_addr *ctx)
 	nm_connect_from_v4(&c, ctx);
 	nm_connect_where(&c, ctx);
 	redirect = nm_redirect_decide(&c);
+	if (redirect != NM_REDIRECT_LEAVE && redirect != NM_REDIRECT_REWRITE)
+		return nm_connect_refuse(redirect);
+	/* EPERM. */
+	if (nm_connect_is_refused(&c))
+		return NM_SOCK_REFUSE;
 	if (redirect == NM_REDIRECT_LEAVE)
 		return NM_SOCK_PROCEED;
-	if (redirect != NM_REDIRECT_REWRITE)
-		return nm_connect_refuse(redirect);
 	nm_connect_to_v4(ctx, &c);
 	nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
 	return NM_SOCK_PROCEED;
@@ -103,10 +107,13 @@ nm_inline int nm_toward_v6(struct bpf_sock_addr *ctx)
 	nm_connect_from_v6(&c, ctx);
 	nm_connect_where(&c, ctx);
 	redirect = nm_redirect_decide(&c);
+	if (redirect != NM_REDIRECT_LEAVE && redirect != NM_REDIRECT_REWRITE)
+		return nm_connect_refuse(redirect);
+	/* EPERM. */
+	if (nm_connect_is_refused(&c))
+		return NM_SOCK_REFUSE;
 	if (redirect == NM_REDIRECT_LEAVE)
 		return NM_SOCK_PROCEED;
-	if (redirect != NM_REDIRECT_REWRITE)
-		return nm_connect_refuse(redirect);
 	nm_connect_to_v6(ctx, &c);
 	nm_count(0, NM_REASON_TRANSLATED, NM_EGRESS, 0);
 	return NM_SOCK_PROCEED;

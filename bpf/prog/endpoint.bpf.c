@@ -3,46 +3,12 @@
  * A pod's gate, at the host side of its veth. nm_pod_ingress sees what the pod sends (its egress policy),
  * nm_pod_egress what it is sent (its ingress policy). Fails closed.
  */
+#include "deny.h"
 #include "fast.h"
+#include "gate.h"
 #include "local.h"
-#include "parse.h"
 #include "socket.h"
-#include "vip.h"
-#include "lib/conntrack.h"
-#include "lib/fragment.h"
-#include "lib/policy.h"
-
-/* One packet at one gate. */
-struct nm_gate {
-	struct nm_packet p;
-	struct nm_ct_key key;
-	struct nm_endpoint_entry ep;
-	__u64 now_ns;
-	__u32 ifindex;
-	__u32 epoch;
-	__u32 next;	    /* the pod of this node that the packet goes straight to; 0: by the stack */
-	nm_bool translated; /* the pod asked for a service address */
-	nm_bool to_node;    /* the packet is for this node, or may be, as a later fragment */
-};
-
-/* One per CPU, since hooks do not interrupt one another: the stack has no room for it beside those who are called. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__type(key, __u32);
-	__type(value, struct nm_gate);
-	__uint(max_entries, 1);
-} nm_gates SEC(".maps");
-
-/* A packet of a tracked connection that newer policy judged: keeps the entry, or deletes it and says why. */
-nm_inline __u32 nm_gate_rejudged(struct nm_gate *g, struct nm_ct_entry *entry, __u32 reason)
-{
-	reason = nm_ct_rejudge(reason, entry->flags);
-	if (nm_reason_passes(reason))
-		entry->epoch = g->epoch;
-	else
-		nm_ct_remove(&g->key, entry);
-	return reason;
-}
+#include "lib/source.h"
 
 /* The pod's packet is a reply on a connection to the pod: the opener's direction is judged again. */
 nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
@@ -50,13 +16,7 @@ nm_inline __u32 nm_judge_opener(const struct nm_gate *g, nm_bool proxied)
 	struct nm_tuple opener;
 
 	nm_tuple_reverse(&opener, &g->p.t);
-	return nm_ingress_decide(&g->ep, nm_peer_at(&opener.saddr), &opener, proxied);
-}
-
-/* Judged under an older policy than the one in force. */
-nm_inline nm_bool nm_gate_is_stale(const struct nm_gate *g, const struct nm_ct_entry *entry)
-{
-	return entry->epoch != g->epoch;
+	return nm_ingress_decide(&g->ep, nm_peer_at(&opener.saddr), &opener, proxied, NULL);
 }
 
 /* An ICMP error about a connection of this pod: REPLY, HANDED_OVER, a drop, or NM_REASON_COUNT: nothing known of it. */
@@ -87,8 +47,8 @@ nm_inline __u32 nm_judge_local(const struct nm_tuple *t, __u32 opener, __u32 ans
 
 	if (!from || !to || nm_pod_ifindex(&t->saddr) != opener || nm_pod_ifindex(&t->daddr) != answerer)
 		return NM_REASON_NO_POLICY;
-	reason = nm_egress_decide(from, opener, t);
-	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, nm_peer_at(&t->saddr), t, 0) : reason;
+	reason = nm_egress_decide(from, opener, t, NULL);
+	return reason == NM_REASON_FORWARDED ? nm_ingress_decide(to, nm_peer_at(&t->saddr), t, 0, NULL) : reason;
 }
 
 /* A packet, in either direction and at either gate, of a connection between two pods of this node. */
@@ -125,12 +85,13 @@ nm_inline __u32 nm_open_local(struct nm_gate *g, __u8 flags)
 	/* Past the stack nobody else looks whether the source is the pod's own. */
 	if (!to || g->p.fragment != NM_FRAGMENT_NONE || !nm_local_may_join(&g->ep, to) ||
 		nm_pod_ifindex(&g->p.t.saddr) != g->ifindex ||
-		nm_ingress_decide(to, nm_peer_at(&g->p.t.saddr), &g->p.t, 0) != NM_REASON_FORWARDED)
+		nm_ingress_decide(to, nm_peer_at(&g->p.t.saddr), &g->p.t, 0, &g->far) != NM_REASON_FORWARDED)
 		return NM_REASON_COUNT;
 	nm_ct_key_from(&g->key, 0, NM_EGRESS, &g->p.t);
 	entry.expires_ns = g->now_ns + nm_ct_lifetime_ns(g->key.proto, flags);
 	switch (nm_ct_write(&g->key, &entry, g->now_ns)) {
 	case NM_CT_MADE:
+		nm_rule_hit_add(&g->far, other, NM_INGRESS, NM_REASON_FORWARDED);
 		g->next = other;
 		return NM_REASON_FORWARDED;
 	case NM_CT_REFUSED:
@@ -148,7 +109,7 @@ nm_inline __u32 nm_track_from_pod(struct __sk_buff *skb, struct nm_gate *g, stru
 		return NM_REASON_WRONG_ORIGIN;
 	if (nm_gate_is_stale(g, entry)) {
 		reason = reply ? nm_judge_opener(g, entry->origin == NM_CT_ORIGIN_PROXY)
-			       : nm_egress_decide(&g->ep, g->ifindex, &g->p.t);
+			       : nm_egress_decide(&g->ep, g->ifindex, &g->p.t, NULL);
 		reason = nm_gate_rejudged(g, entry, reason);
 		if (!nm_reason_passes(reason))
 			return reason;
@@ -186,11 +147,13 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 		if (reason != NM_REASON_COUNT)
 			return reason;
 	}
-	reason = nm_egress_decide(&g->ep, g->ifindex, &g->p.t);
+	nm_icmp_stand_alone(&g->p.t);
+	reason = nm_egress_decide(&g->ep, g->ifindex, &g->p.t, &g->own);
 	if (reason == NM_REASON_TO_NODE) {
 		g->to_node = 1;
 		return NM_REASON_FORWARDED;
 	}
+	nm_rule_hit_add(&g->own, g->ifindex, NM_EGRESS, reason);
 	/* Open already, with the proxy: its entry was evicted, and what policy wants now is no longer the question. */
 	if (tcp && !syn && reason == NM_REASON_FORWARDED && nm_socket_find(skb, &g->p.t) == NM_SOCKET_OPEN)
 		reason = NM_REASON_HANDED_OVER;
@@ -212,26 +175,6 @@ nm_inline __u32 nm_open_from_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bo
 			return NM_REASON_CONNECTION_SHARE;
 	}
 	return reason;
-}
-
-/* Common beginning: what needs no connection. NM_REASON_COUNT: go on. */
-nm_inline __u32 nm_gate_enter(struct nm_gate *g, __u8 direction)
-{
-	const struct nm_endpoint_entry *ep = nm_endpoint_find(g->ifindex);
-
-	if (!ep)
-		return NM_REASON_NO_POLICY;
-	if (g->p.kind == NM_PACKET_NOT_IP)
-		return ep->set ? NM_REASON_UNSUPPORTED_PROTOCOL : NM_REASON_FORWARDED;
-	if (g->p.fragment == NM_FRAGMENT_LATER) {
-		g->to_node = 1;
-		return nm_fragment_decide(g->ifindex, direction, &g->p);
-	}
-	g->now_ns = nm_now_ns();
-	/* Before any row of policy is read: what is judged by newer rows under an older number is judged once more. */
-	g->epoch = nm_epoch_now();
-	g->ep = *ep;
-	return NM_REASON_COUNT;
 }
 
 nm_inline __u32 nm_from_pod(struct __sk_buff *skb, struct nm_gate *g)
@@ -284,9 +227,9 @@ nm_inline __u32 nm_track_to_pod(
 			struct nm_tuple opener;
 
 			nm_tuple_reverse(&opener, &g->p.t);
-			reason = nm_egress_decide(&g->ep, g->ifindex, &opener);
+			reason = nm_egress_decide(&g->ep, g->ifindex, &opener, NULL);
 		} else {
-			reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied);
+			reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied, NULL);
 		}
 		reason = nm_gate_rejudged(g, entry, reason);
 		if (!nm_reason_passes(reason))
@@ -303,14 +246,16 @@ nm_inline __u32 nm_open_to_pod(struct __sk_buff *skb, struct nm_gate *g, nm_bool
 
 	if (skb->ingress_ifindex == g->ifindex)
 		return NM_REASON_FORWARDED;
-	reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied);
+	nm_icmp_stand_alone(&g->p.t);
+	reason = nm_ingress_decide(&g->ep, nm_sender(skb, &g->p.t), &g->p.t, proxied, &g->own);
+	nm_rule_hit_add(&g->own, g->ifindex, NM_INGRESS, reason);
 	/* As in nm_open_from_pod: a connection that the pod opened, and may not have any more, must not come back as
 	 * the peer's. */
 	if (g->p.t.proto == IPPROTO_TCP && !nm_packet_is_syn(&g->p) && !proxied && nm_reason_passes(reason)) {
 		struct nm_tuple opener;
 
 		nm_tuple_reverse(&opener, &g->p.t);
-		opened = nm_egress_decide(&g->ep, g->ifindex, &opener);
+		opened = nm_egress_decide(&g->ep, g->ifindex, &opener, NULL);
 		if (!nm_reason_passes(opened) && opened != NM_REASON_TO_NODE)
 			return opened;
 	}
@@ -376,26 +321,6 @@ nm_inline __u32 nm_to_pod(struct __sk_buff *skb, struct nm_gate *g)
 	return nm_open_to_pod(skb, g, proxied);
 }
 
-nm_inline struct nm_gate *nm_gate_get(struct __sk_buff *skb)
-{
-	__u32 zero = 0;
-	struct nm_gate *g = bpf_map_lookup_elem(&nm_gates, &zero);
-
-	if (!g)
-		return NULL;
-	__builtin_memset(g, 0, sizeof(*g));
-	g->ifindex = skb->ifindex;
-	return g;
-}
-
-nm_inline int nm_gate_leave(struct __sk_buff *skb, struct nm_gate *g, __u8 direction, __u32 reason)
-{
-	if (g->p.fragment == NM_FRAGMENT_FIRST)
-		nm_fragment_remember(g->ifindex, direction, &g->p, reason);
-	nm_count(g->ifindex, reason, direction, skb->len);
-	return nm_reason_passes(reason) ? NM_TCX_NEXT : NM_TCX_DROP;
-}
-
 /* The pod's packet went to a service address: its answers must become the service's, so no short way for them. */
 nm_inline void nm_gate_note_translated(const struct nm_gate *g)
 {
@@ -423,6 +348,8 @@ static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
 	if (!r || !g)
 		return NM_TCX_DROP;
 	reason = nm_parse(skb, &g->p);
+	if (reason == NM_REASON_FORWARDED)
+		reason = nm_source_decide(&g->p, g->ifindex);
 	if (reason != NM_REASON_FORWARDED || g->p.kind == NM_PACKET_LINK)
 		return nm_gate_leave(skb, g, NM_EGRESS, reason);
 	r->p = g->p;
@@ -449,6 +376,10 @@ static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
 		return nm_depart(r);
 	if (vip == NM_VIP_NODE)
 		return nm_receive(skb, r);
+	if (nm_deny_is_told(&g->p, reason)) {
+		r->p = g->p;
+		return nm_deny_to_pod(skb, r, g->ifindex);
+	}
 	if (action != NM_TCX_NEXT || !g->next || g->p.fragment != NM_FRAGMENT_NONE)
 		return action;
 	return nm_local_send(skb, g->next, reason);
@@ -459,6 +390,7 @@ static __attribute__((noinline)) int nm_gate_to_pod(struct __sk_buff *skb)
 	struct nm_nat_room *r = nm_nat_room_enter();
 	struct nm_gate *g = nm_gate_get(skb);
 	__u32 reason;
+	int action;
 
 	if (!r || !g)
 		return NM_TCX_DROP;
@@ -472,7 +404,11 @@ static __attribute__((noinline)) int nm_gate_to_pod(struct __sk_buff *skb)
 				reason = NM_REASON_HELPER_FAILED;
 		}
 	}
-	return nm_gate_leave(skb, g, NM_INGRESS, reason);
+	action = nm_gate_leave(skb, g, NM_INGRESS, reason);
+	if (!nm_deny_is_told(&g->p, reason))
+		return action;
+	r->p = g->p;
+	return nm_deny_to_peer(skb, r);
 }
 
 SEC("tc")

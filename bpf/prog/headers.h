@@ -7,6 +7,8 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 
+#include "lib/icmp.h"
+
 struct nm_vlan_header {
 	__be16 tci;
 	__be16 type;
@@ -50,21 +52,13 @@ struct nm_icmp_header {
 	__be16 sequence;
 };
 
-enum nm_icmp_type {
-	NM_ICMP4_ECHO_REPLY = 0,
-	NM_ICMP4_UNREACHABLE = 3,
-	NM_ICMP4_ECHO = 8,
-	NM_ICMP4_TIME_EXCEEDED = 11,
-	NM_ICMP4_PARAMETER = 12,
-	NM_ICMP6_UNREACHABLE = 1,
-	NM_ICMP6_TOO_BIG = 2,
-	NM_ICMP6_TIME_EXCEEDED = 3,
-	NM_ICMP6_FIRST_INFO = 128, /* below: errors (RFC 4443 2.1) */
-	NM_ICMP6_ECHO = 128,
-	NM_ICMP6_ECHO_REPLY = 129,
-	NM_ICMP6_MLD_FIRST = 130,
-	NM_ICMP6_MLD_LAST = 132,
-	NM_ICMP6_ND_FIRST = 133,
-	NM_ICMP6_ND_LAST = 137,
-	NM_ICMP6_MLD2_REPORT = 143,
-};
+/* ARP of IPv4 on Ethernet, as far as it says who sends. */
+struct nm_arp_header {
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 operation;
+	__u8 sender_mac[ETH_ALEN];
+	__be32 sender;
+} __attribute__((packed, aligned(2)));

@@ -58,7 +58,7 @@ nm_inline __u32 nm_tcp_from_outside(struct __sk_buff *skb, const struct nm_packe
 		}
 	}
 
-	reason = nm_policy_reason(nm_policy_judge(ep, NM_INGRESS, nm_peer_at(&p->t.saddr), &p->t), IPPROTO_TCP);
+	reason = nm_policy_reason(nm_policy_judge(ep, NM_INGRESS, nm_peer_at(&p->t.saddr), &p->t, NULL), IPPROTO_TCP);
 	nm_ct_key_from(&key, ifindex, NM_INGRESS, &p->t);
 	if (!entry)
 		return nm_open_from_outside(skb, p, &key, reason, epoch, now_ns);

@@ -100,23 +100,9 @@ nm_inline __u32 nm_parse_inner(struct nm_cursor *c, struct nm_packet *p, nm_bool
 
 		if (nm_read(c, c->at, &echo, sizeof(echo)))
 			return NM_REASON_TRUNCATED;
-		if (echo.type == NM_ICMP4_ECHO || echo.type == NM_ICMP4_ECHO_REPLY || echo.type == NM_ICMP6_ECHO ||
-			echo.type == NM_ICMP6_ECHO_REPLY)
-			p->inner.sport_be = p->inner.dport_be = echo.id;
+		nm_icmp_tuple(&p->inner, echo.type, echo.code, echo.id);
 	}
 	return NM_REASON_FORWARDED;
-}
-
-/*
- * What policy and tracking know of an ICMP packet that is no error. Without an identifier, its type and code stand
- * where a destination port would: so that no other type passes for the one that policy let through.
- */
-nm_inline void nm_icmp_tuple(struct nm_tuple *t, const struct nm_icmp_header *icmp, nm_bool echo)
-{
-	t->icmp_type = icmp->type;
-	t->icmp_code = icmp->code;
-	t->sport_be = echo ? icmp->id : 0;
-	t->dport_be = echo ? icmp->id : bpf_htons((__u16)(icmp->type << 8 | icmp->code));
 }
 
 nm_inline __u32 nm_parse_icmp4(struct nm_cursor *c, struct nm_packet *p)
@@ -125,8 +111,12 @@ nm_inline __u32 nm_parse_icmp4(struct nm_cursor *c, struct nm_packet *p)
 
 	if (nm_read(c, c->at, &icmp, sizeof(icmp)))
 		return NM_REASON_TRUNCATED;
-	nm_icmp_tuple(&p->t, &icmp, icmp.type == NM_ICMP4_ECHO || icmp.type == NM_ICMP4_ECHO_REPLY);
+	nm_icmp_tuple(&p->t, icmp.type, icmp.code, icmp.id);
 	switch (icmp.type) {
+	case NM_ICMP4_REDIRECT:
+	case NM_ICMP4_ROUTER:
+		p->claim = NM_CLAIM_ROUTER;
+		return NM_REASON_FORWARDED;
 	case NM_ICMP4_UNREACHABLE:
 	case NM_ICMP4_TIME_EXCEEDED:
 	case NM_ICMP4_PARAMETER:
@@ -152,15 +142,22 @@ nm_inline __u32 nm_parse_icmp6(struct nm_cursor *c, struct nm_packet *p, __u8 ho
 
 	if (nm_read(c, c->at, &icmp, sizeof(icmp)))
 		return NM_REASON_TRUNCATED;
-	nm_icmp_tuple(&p->t, &icmp, icmp.type == NM_ICMP6_ECHO || icmp.type == NM_ICMP6_ECHO_REPLY);
+	nm_icmp_tuple(&p->t, icmp.type, icmp.code, icmp.id);
 	if (icmp.type < NM_ICMP6_FIRST_INFO) {
 		p->kind = NM_PACKET_ICMP_ERROR;
 		c->at += sizeof(icmp);
 		return nm_parse_inner(c, p, 1);
-	} else if (nm_icmp6_is_link(icmp.type, hop_limit)) {
-		p->kind = NM_PACKET_LINK;
 	}
-	return NM_REASON_FORWARDED;
+	if (icmp.type == NM_ICMP6_ROUTER || icmp.type == NM_ICMP6_REDIRECT)
+		p->claim = NM_CLAIM_ROUTER;
+	if (!nm_icmp6_is_link(icmp.type, hop_limit))
+		return NM_REASON_FORWARDED;
+	p->kind = NM_PACKET_LINK;
+	if (icmp.type != NM_ICMP6_NEIGHBOUR)
+		return NM_REASON_FORWARDED;
+	p->claim = NM_CLAIM_ADDRESS;
+	return nm_read(c, c->at + sizeof(icmp), &p->inner.saddr, sizeof(p->inner.saddr)) ? NM_REASON_TRUNCATED
+											 : NM_REASON_FORWARDED;
 }
 
 nm_inline __u32 nm_parse_l4(struct nm_cursor *c, struct nm_packet *p, __u8 hop_limit)
@@ -278,6 +275,23 @@ nm_inline __u32 nm_parse_v6(struct nm_cursor *c, struct nm_packet *p)
 	return reason == NM_REASON_FORWARDED ? nm_parse_l4(c, p, ip.hop_limit) : reason;
 }
 
+/* The sender's address stands for the source. What is not of IPv4 on Ethernet is no business of this link. */
+nm_inline __u32 nm_parse_arp(struct nm_cursor *c, struct nm_packet *p)
+{
+	struct nm_arp_header arp;
+
+	if (nm_read(c, c->at, &arp, sizeof(arp)))
+		return NM_REASON_TRUNCATED;
+	if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP) || arp.hardware_length != ETH_ALEN ||
+		arp.protocol_length != sizeof(arp.sender)) {
+		p->kind = NM_PACKET_NOT_IP;
+		return NM_REASON_FORWARDED;
+	}
+	p->kind = NM_PACKET_LINK;
+	nm_addr_from_v4(&p->t.saddr, arp.sender);
+	return NM_REASON_FORWARDED;
+}
+
 /*
  * FORWARDED when *p is filled, else the reason to drop. Zero *p before. A global function: the verifier walks through
  * it once by itself, not again for every way that a caller goes on from here.
@@ -308,8 +322,7 @@ __attribute__((noinline)) int nm_parse(struct __sk_buff *skb, struct nm_packet *
 	case bpf_htons(ETH_P_IPV6):
 		return nm_parse_v6(&c, p);
 	case bpf_htons(ETH_P_ARP):
-		p->kind = NM_PACKET_LINK;
-		return NM_REASON_FORWARDED;
+		return nm_parse_arp(&c, p);
 	}
 	p->kind = NM_PACKET_NOT_IP;
 	return NM_REASON_FORWARDED;

@@ -126,6 +126,9 @@ nm_inline int nm_tell_v4(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quo
 	case NM_REASON_HOP_LIMIT:
 		nm_tell_icmp(&head.icmp, NM_ICMP4_TIME_EXCEEDED, 0, 0);
 		break;
+	case NM_REASON_POLICY_DENIED:
+		nm_tell_icmp(&head.icmp, NM_ICMP4_UNREACHABLE, 13, 0);
+		break;
 	default:
 		nm_tell_icmp(&head.icmp, NM_ICMP4_UNREACHABLE, 3, 0);
 	}
@@ -151,6 +154,9 @@ nm_inline int nm_tell_v6(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quo
 		break;
 	case NM_REASON_HOP_LIMIT:
 		nm_tell_icmp(&head.icmp, NM_ICMP6_TIME_EXCEEDED, 0, 0);
+		break;
+	case NM_REASON_POLICY_DENIED:
+		nm_tell_icmp(&head.icmp, NM_ICMP6_UNREACHABLE, 1, 0);
 		break;
 	default:
 		nm_tell_icmp(&head.icmp, NM_ICMP6_UNREACHABLE, 4, 0);

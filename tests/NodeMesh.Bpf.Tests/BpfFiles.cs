@@ -17,14 +17,16 @@ internal static class BpfFiles
     internal static IEnumerable<string> TestObjects =>
         Directory.EnumerateFiles(Path.Combine(Repository, "out", "bpf"), "*.test.bpf.o").Order(StringComparer.Ordinal);
 
-    private static readonly Dictionary<string, BpfObject> s_borrowed = [];
+    private static readonly Dictionary<(string Name, Config Config), BpfObject> s_borrowed = [];
 
     /// <summary>As freshly loaded, and not to be disposed of: the verifier takes its time, so what one test had serves the next, emptied.</summary>
-    internal static BpfObject Borrow(string name)
+    /// <param name="adjust">The configuration, where it is not that of most tests.</param>
+    internal static BpfObject Borrow(string name, Func<Config, Config>? adjust = null)
     {
-        if (!s_borrowed.TryGetValue(name, out var known))
+        var key = (name, adjust is null ? Configuration : adjust(Configuration));
+        if (!s_borrowed.TryGetValue(key, out var known))
         {
-            s_borrowed.Add(name, known = Load(name));
+            s_borrowed.Add(key, known = Load(name, adjust));
             return known;
         }
 
@@ -37,35 +39,34 @@ internal static class BpfFiles
         return known;
     }
 
+    /// <param name="adjust">The configuration, where it is not that of most tests.</param>
     /// <param name="rows">Other sizes of its maps.</param>
-    internal static BpfObject Load(string name, params (string Map, uint Rows)[] rows)
+    internal static BpfObject Load(string name, Func<Config, Config>? adjust = null, params (string Map, uint Rows)[] rows)
     {
         var path = Path.Combine(Repository, "out", "bpf", name + ".bpf.o");
         Assert.That(File.Exists(path), $"{path} is not built. Cure: make -C bpf");
         var loaded = BpfObject.Open(File.ReadAllBytes(path), name);
-        Configure(loaded);
+        loaded.SetConstant("nm_config", adjust is null ? Configuration : adjust(Configuration));
         foreach (var (map, most) in rows)
             loaded.SetMaxEntries(map, most);
         loaded.Load();
         return loaded;
     }
 
-    private static void Configure(BpfObject target)
+    // What policy refuses is dropped without a word.
+    private static Config Configuration => new()
     {
-        target.SetConstant("nm_config", new Config
-        {
-            MarkShift = MarkShift,
-            ProxyPortBe = Be16.FromHost(ProxyPort),
-            TcpEstablishedS = 1000,
-            TcpOpeningS = 60,
-            TcpHalfClosedS = 100,
-            TcpClosingS = 10,
-            UdpS = 30,
-            UdpStreamS = 120,
-            IcmpS = 20,
-            LocalRedirect = 1,
-        });
-    }
+        MarkShift = MarkShift,
+        ProxyPortBe = Be16.FromHost(ProxyPort),
+        TcpEstablishedS = 1000,
+        TcpOpeningS = 60,
+        TcpHalfClosedS = 100,
+        TcpClosingS = 10,
+        UdpS = 30,
+        UdpStreamS = 120,
+        IcmpS = 20,
+        LocalRedirect = 1,
+    };
 
     private static string FindRepository()
     {

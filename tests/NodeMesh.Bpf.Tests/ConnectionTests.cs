@@ -93,6 +93,21 @@ internal sealed class ConnectionTests
         Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80, Packet.Ack)).Passed, Is.False);
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void It_cuts_datagrams_in_either_direction(bool reply)
+    {
+        _gate.Rule(Direction.Ingress, Packet.ProtoUdp, 90, Verdict.Allow);
+        _gate.Out(Packet.Udp(Gate.Pod, 4000, Gate.Peer, 53));
+        _gate.In(Packet.Udp(Gate.Peer, 4000, Gate.Pod, 90));
+        _gate.Rule(Direction.Egress, Packet.ProtoUdp, 53, Verdict.Deny);
+        _gate.Rule(Direction.Ingress, Packet.ProtoUdp, 90, Verdict.DefaultDeny);
+        _gate.Epoch(2);
+        var own = reply ? _gate.In(Packet.Udp(Gate.Peer, 53, Gate.Pod, 4000)) : _gate.Out(Packet.Udp(Gate.Pod, 4000, Gate.Peer, 53));
+        var inbound = reply ? _gate.Out(Packet.Udp(Gate.Pod, 90, Gate.Peer, 4000)) : _gate.In(Packet.Udp(Gate.Peer, 4000, Gate.Pod, 90));
+        Assert.That((own.Reason, inbound.Reason), Is.EqualTo((Reason.PolicyDenied, Reason.DefaultDeny)));
+    }
+
     [Test]
     public void A_new_policy_that_still_allows_leaves_the_connection_and_notes_the_epoch()
     {

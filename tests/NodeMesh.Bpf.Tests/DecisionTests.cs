@@ -1,8 +1,9 @@
 using NodeMesh.Native.Bpf;
+using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Bpf.Tests;
 
-/// <summary>The syscall programs of bpf/tests: t_unit__case answers 0, or the source line of the check that failed.</summary>
+/// <summary>The programs of bpf/tests: t_unit__case answers 0, or the source line of the check that failed.</summary>
 internal sealed class DecisionTests
 {
     public static IEnumerable<TestCaseData> Cases()
@@ -19,7 +20,8 @@ internal sealed class DecisionTests
     [TestCaseSource(nameof(Cases))]
     public void Decision(string objectName, string program)
     {
-        var line = BpfFiles.Borrow(objectName).Program(program).TestRun([], new byte[8]).ReturnValue;
+        var test = BpfFiles.Borrow(objectName, c => c with { DenyResponse = (uint)DenyResponse.Reject }).Program(program);
+        var line = (test.Section == "tc" ? test.TestRun(Packet.Ethernet(0)) : test.TestRun([], new byte[8])).ReturnValue;
         Assert.That(line, Is.Zero, $"bpf/tests/{objectName}.bpf.c line {line}");
     }
 

@@ -27,9 +27,9 @@ internal sealed class Gate : IDisposable
     private readonly BpfMap<EndpointKey, EndpointEntry> _endpoints;
     private readonly BpfMap<uint, EpochEntry> _epoch;
 
-    internal Gate(string name = "endpoint")
+    internal Gate(string name = "endpoint", Func<Config, Config>? adjust = null)
     {
-        _object = BpfFiles.Borrow(name);
+        _object = BpfFiles.Borrow(name, adjust);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
         _endpoints = _object.OpenMap<EndpointKey, EndpointEntry>("nm_endpoint");
         _epoch = _object.OpenMap<uint, EpochEntry>("nm_epoch");
@@ -96,21 +96,35 @@ internal sealed class Gate : IDisposable
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)verdict });
 
     /// <summary>What the peers of <see cref="PeerIdentity"/> get on one port; port 0: the whole protocol.</summary>
-    internal void Rule(Direction direction, byte proto, ushort port, Verdict verdict, uint set = PodSet, uint identity = PeerIdentity)
+    internal void Rule(Direction direction, byte proto, ushort port, Verdict verdict, uint set = PodSet, uint identity = PeerIdentity) =>
+        Row(direction, proto, (uint)(port == 0 ? VerdictBits.Proto : VerdictBits.Full), port, new VerdictEntry { Verdict = (byte)verdict }, set, identity);
+
+    /// <param name="bits">How much of the key holds; the port of ICMP is type and code.</param>
+    internal void Row(Direction direction, byte proto, uint bits, ushort port, VerdictEntry verdict, uint set = PodSet, uint identity = PeerIdentity)
     {
         Set("nm_class", new ClassKey { Set = set, Identity = identity, Direction = (byte)direction }, new ClassEntry { Klass = identity });
         // A class has its own last row: the default of peers without a class is not theirs.
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Klass = identity, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Set("nm_verdict", new VerdictKey
         {
-            PrefixBits = (uint)(port == 0 ? VerdictBits.Proto : VerdictBits.Full),
+            PrefixBits = bits,
             Set = set,
             Klass = identity,
             Direction = (byte)direction,
             Proto = proto,
             PortBe = Be16.FromHost(port),
-        }, new VerdictEntry { Verdict = (byte)verdict });
+        }, verdict);
     }
+
+    /// <summary>How often which rule decided what.</summary>
+    internal Dictionary<(uint Rule, Reason Reason), ulong> RuleHits()
+    {
+        using var map = new PerCpuMap<RuleHitKey, RuleHitEntry>(_object.OpenMap("nm_rule_hit"), "nm_rule_hit");
+        return map.ReadAll((a, b) => new RuleHitEntry { Connections = a.Connections + b.Connections })
+            .ToDictionary(r => (r.Key.Rule, (Reason)r.Key.Reason), r => r.Value.Connections);
+    }
+
+    internal ulong CountedUnder(Reason reason) => Counters().GetValueOrDefault(reason);
 
     internal void Frontend(string address, byte proto, ushort port, FrontendFlag flags) =>
         Set("nm_frontend", new FrontendKey { Addr = AddrOf(address), Proto = proto, PortBe = Be16.FromHost(port) }, new FrontendEntry { Service = 1, Flags = (uint)flags });
@@ -178,7 +192,7 @@ internal sealed class Gate : IDisposable
 
     private Reason Counted(Dictionary<Reason, ulong> before)
     {
-        var more = Counters().Where(c => c.Value != before.GetValueOrDefault(c.Key)).ToArray();
+        var more = Counters().Where(c => c.Key is not (Reason.AuditDenied or Reason.AuditDefaultDeny) && c.Value != before.GetValueOrDefault(c.Key)).ToArray();
         Assert.That(more, Has.Length.LessThan(2), "a packet is counted once");
         return more.Length == 0 ? Reason.Count : more[0].Key;
     }

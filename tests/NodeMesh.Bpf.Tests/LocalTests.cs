@@ -85,10 +85,21 @@ internal sealed class LocalTests
     }
 
     [Test]
-    public void A_source_that_is_not_the_pods_own_does_not_pass_the_stack_by()
+    public void A_link_local_source_does_not_pass_the_stack_by()
     {
-        var outcome = _gate.Out(Packet.Tcp("10.0.0.99", 4000, Gate.Peer, 80));
-        Assert.That(outcome.Straight, Is.False);
+        var outcome = _gate.Out(Packet.Tcp("fe80::99", 4000, Gate.Peer6, 80));
+        Assert.That((outcome.Passed, outcome.Straight), Is.EqualTo((true, false)));
+    }
+
+    [Test]
+    public void Both_ends_rules_are_hit_once_a_connection()
+    {
+        _gate.Row(Direction.Egress, Packet.ProtoTcp, (uint)VerdictBits.Full, 80, new VerdictEntry { Verdict = (byte)Verdict.Allow, Rule = 11 });
+        _gate.Row(Direction.Ingress, Packet.ProtoTcp, (uint)VerdictBits.Full, 80,
+            new VerdictEntry { Verdict = (byte)Verdict.Allow, Rule = 12, Audit = (byte)Verdict.Deny, AuditRule = 13 }, Gate.OtherSet, Gate.PodIdentity);
+        _gate.Out(FromPod(Packet.Syn));
+        _gate.Out(FromPod());
+        Assert.That(_gate.RuleHits(), Is.EquivalentTo(new Dictionary<(uint, Reason), ulong> { [(11, Reason.Forwarded)] = 1, [(12, Reason.Forwarded)] = 1, [(13, Reason.AuditDenied)] = 1 }));
     }
 
     [Test]

@@ -70,6 +70,24 @@ internal sealed class Packet
         return frame;
     }
 
+    /// <summary>The sender says whose link address it has.</summary>
+    internal static Packet Advertisement(string from, string to, string target)
+    {
+        var packet = Icmp(from, to, 136, hopLimit: 255);
+        packet._body = [.. packet._body[..8], .. IPAddress.Parse(target).GetAddressBytes()];
+        return packet;
+    }
+
+    /// <summary>ARP: a question or an answer of <paramref name="sender"/>.</summary>
+    internal static byte[] Arp(string sender, string target, bool answer = false)
+    {
+        var frame = Ethernet(0x0806);
+        ((byte[])[0, 1, 8, 0, 6, 4, 0, (byte)(answer ? 2 : 1)]).CopyTo(frame, 14);
+        IPAddress.Parse(sender).GetAddressBytes().CopyTo(frame, 28);
+        IPAddress.Parse(target).GetAddressBytes().CopyTo(frame, 38);
+        return frame;
+    }
+
     /// <summary>IPv4 options, or IPv6 destination options of as many bytes.</summary>
     internal Packet WithOptions(int bytes)
     {

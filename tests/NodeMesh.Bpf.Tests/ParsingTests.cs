@@ -111,9 +111,9 @@ internal sealed class ParsingTests
     [Test]
     public void The_links_own_upkeep_passes()
     {
-        Assert.That(_gate.Out(Packet.Ethernet(0x0806)).Passed, "ARP");
+        Assert.That(_gate.Out(Packet.Arp(Gate.Pod, "10.0.0.254")).Passed, "ARP");
         Assert.That(_gate.Out(Packet.Icmp(Gate.Pod6, "ff02::1:ff00:1", 135, hopLimit: 255)).Passed, "neighbour solicitation");
-        Assert.That(_gate.In(Packet.Icmp(Gate.Peer6, Gate.Pod6, 136, hopLimit: 255)).Passed, "neighbour advertisement");
+        Assert.That(_gate.In(Packet.Advertisement(Gate.Peer6, Gate.Pod6, Gate.Peer6)).Passed, "neighbour advertisement");
         Assert.That(_gate.Out(Packet.Icmp(Gate.Pod6, "ff02::1:ff00:1", 135, hopLimit: 254)).Passed, Is.False, "from beyond the link");
     }
 

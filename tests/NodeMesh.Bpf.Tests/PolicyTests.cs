@@ -67,6 +67,17 @@ internal sealed class PolicyTests
     }
 
     [Test]
+    public void What_is_not_known_yet_may_be_left_open_but_not_what_has_a_hole()
+    {
+        using var gate = new Gate(adjust: c => c with { OpenBeforePlan = 1 });
+        gate.RemoveEndpoint();
+        Assert.That(gate.Out(Packet.Tcp("10.0.0.77", 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        Assert.That(gate.In(Packet.Tcp(Gate.Peer, 4000, Gate.Pod, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        gate.Endpoint(Gate.PodIfindex, Gate.PodIdentity, 99);
+        Assert.That(gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.NoPolicy));
+    }
+
+    [Test]
     public void A_pod_that_no_policy_selects_is_open()
     {
         _gate.Endpoint(Gate.PodIfindex, Gate.PodIdentity, 0);
@@ -134,5 +145,30 @@ internal sealed class PolicyTests
     {
         _gate.Rule(Direction.Egress, Packet.ProtoUdp, 53, Verdict.Redirect);
         Assert.That(_gate.Out(Packet.Udp(Gate.Pod, 4000, Gate.Peer, 53)).Reason, Is.EqualTo(Reason.L7Required));
+    }
+
+    [Test]
+    public void What_audit_would_refuse_passes_and_is_counted_once_a_connection()
+    {
+        var audited = new VerdictEntry { Verdict = (byte)Verdict.Allow, Rule = 5, Audit = (byte)Verdict.DefaultDeny, AuditRule = 6 };
+        _gate.Row(Direction.Egress, Packet.ProtoTcp, (uint)VerdictBits.Full, 80, audited);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        _gate.Epoch(2);
+        Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80, Packet.Ack)).Reason, Is.EqualTo(Reason.Forwarded), "judged again, not counted again");
+        Assert.That(_gate.RuleHits(), Is.EquivalentTo(new Dictionary<(uint, Reason), ulong> { [(5, Reason.Forwarded)] = 1, [(6, Reason.AuditDefaultDeny)] = 1 }));
+        Assert.That(_gate.CountedUnder(Reason.AuditDefaultDeny), Is.EqualTo(1));
+
+        _gate.Row(Direction.Ingress, Packet.ProtoUdp, (uint)VerdictBits.Full, 53, audited with { Audit = (byte)Verdict.Deny });
+        _gate.In(Packet.Udp(Gate.Peer, 4000, Gate.Pod, 53));
+        Assert.That(_gate.CountedUnder(Reason.AuditDenied), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void A_refusal_names_its_rule_each_time()
+    {
+        _gate.Row(Direction.Egress, Packet.ProtoTcp, (uint)VerdictBits.Full, 80, new VerdictEntry { Verdict = (byte)Verdict.Deny, Rule = 7 });
+        for (var i = 0; i < 2; i++)
+            Assert.That(_gate.Out(Packet.Tcp(Gate.Pod, 4000, Gate.Peer, 80)).Reason, Is.EqualTo(Reason.PolicyDenied));
+        Assert.That(_gate.RuleHits(), Is.EquivalentTo(new Dictionary<(uint, Reason), ulong> { [(7, Reason.PolicyDenied)] = 2 }));
     }
 }

@@ -34,8 +34,9 @@ internal sealed class ServiceGate : IDisposable
     private readonly bool _own;
     private readonly PerCpuMap<CounterKey, CounterEntry> _counters;
 
+    /// <param name="adjust">The configuration, where it is not that of most tests.</param>
     /// <param name="rows">Other sizes of its maps.</param>
-    internal ServiceGate(string name = "node", params (string Map, uint Rows)[] rows)
+    internal ServiceGate(string name = "node", Func<Config, Config>? adjust = null, params (string Map, uint Rows)[] rows)
     {
         Box.Sh($"ip -n {_box.Host} link add out type veth peer name far0 && ip -n {_box.Host} link set out up && ip -n {_box.Host} link set far0 up");
         Box.Sh($"ip -n {_box.Host} addr add {Node}/24 dev out && ip -n {_box.Host} addr add {Node6}/64 dev out nodad");
@@ -46,7 +47,7 @@ internal sealed class ServiceGate : IDisposable
         OutIfindex = Ifindex("out");
         PodIfindex = Ifindex("pod");
         _own = rows.Length > 0;
-        _object = _own ? BpfFiles.Load(name, rows) : BpfFiles.Borrow(name);
+        _object = _own ? BpfFiles.Load(name, adjust, rows) : BpfFiles.Borrow(name, adjust);
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_object.OpenMap("nm_counter"), "nm_counter");
         Brief = _object.OpenMap<NatKey, NatEntry>("nm_nat_brief");
         Tcp = _object.OpenMap<NatKey, NatEntry>("nm_nat_tcp");
@@ -82,6 +83,7 @@ internal sealed class ServiceGate : IDisposable
             Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Direction = (byte)way }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Identity(peer, 400);
         Set("nm_class", new ClassKey { Set = 1, Identity = 400, Direction = (byte)direction }, new ClassEntry { Klass = 1 });
+        Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Klass = 1, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Full, Set = 1, Klass = 1, Direction = (byte)direction, Proto = proto, PortBe = Be16.FromHost(port) }, new VerdictEntry { Verdict = (byte)verdict });
     }
 
@@ -98,6 +100,8 @@ internal sealed class ServiceGate : IDisposable
             new NatKey { Saddr = Gate.AddrOf(pod), SportBe = Be16.FromHost(8080), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Proto = proto, Direction = (byte)Direction.Egress },
             new NatEntry { ExpiresNs = until, Saddr = Gate.AddrOf(vip), SportBe = Be16.FromHost(vipPort), Daddr = Gate.AddrOf(client), DportBe = Be16.FromHost(port), Flags = (byte)(NatFlag.Pod | NatFlag.Reply | more), OtherDirection = (byte)Direction.Ingress });
     }
+
+    internal void Epoch(uint epoch) => Set("nm_epoch", 0u, new EpochEntry { Epoch = epoch });
 
     internal void Identity(string address, uint identity) =>
         Set("nm_identity", new IdentityKey { PrefixBits = 128, Addr = Gate.AddrOf(address) }, new IdentityEntry { Identity = identity });

@@ -44,6 +44,18 @@ internal sealed class VipTests
     }
 
     [Test]
+    public void A_new_policy_cuts_a_connection_to_a_service()
+    {
+        _gate.Backends(0, ServiceGate.Far);
+        _gate.Rule(Direction.Egress, ServiceGate.Far, Packet.ProtoUdp, 8080, Verdict.Allow);
+        Assert.That(_gate.FromPod(Packet.Udp(ServiceGate.Pod, 4000, ServiceGate.Vip, 80)).Reason, Is.EqualTo(Reason.Forwarded));
+        _gate.Rule(Direction.Egress, ServiceGate.Far, Packet.ProtoUdp, 8080, Verdict.Deny);
+        _gate.Epoch(2);
+        Assert.That(_gate.ToPod(Packet.Udp(ServiceGate.Far, 8080, ServiceGate.Pod, 4000), Elsewhere).Reason, Is.EqualTo(Reason.PolicyDenied));
+        Assert.That(_gate.FromPod(Packet.Udp(ServiceGate.Pod, 4000, ServiceGate.Vip, 80)).Reason, Is.EqualTo(Reason.PolicyDenied));
+    }
+
+    [Test]
     public void A_connection_for_the_proxy_is_left_to_it()
     {
         _gate.Backends(FrontendFlag.L7, ServiceGate.Far);

@@ -36,6 +36,9 @@ internal sealed class AgentView(
     /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
     public IReadOnlyList<CounterRow> Counters() => datapath.Counters.Read();
 
+    /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
+    public IReadOnlyList<RuleHit> RuleHits() => datapath.RuleHits.Read();
+
     /// <summary>Of all tables but the epoch's; empty before the first round.</summary>
     /// <exception cref="NodeMesh.Native.Bpf.BpfException">The kernel refused.</exception>
     public IReadOnlyList<MapFill> Fill() => state.Report is { } report ? [.. report.Fill, .. datapath.ProgramTables.Fill()] : [];

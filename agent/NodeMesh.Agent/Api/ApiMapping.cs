@@ -33,8 +33,8 @@ internal static class ApiMapping
                 Interface = e.Attachment.HostInterface ?? "",
                 Ifindex = (uint)(status?.Ifindex ?? 0),
                 State = status switch { null => "waiting for the data path", { Attached: true } => "enforced", { Problem.Length: > 0 } => status.Problem, _ => "not attached" },
-                Packets = Sum(rows.Where(r => !ReasonText.IsDrop(r.Reason)), r => r.Packets),
-                Bytes = Sum(rows.Where(r => !ReasonText.IsDrop(r.Reason)), r => r.Bytes),
+                Packets = Sum(rows.Where(r => r.IsPassed), r => r.Packets),
+                Bytes = Sum(rows.Where(r => r.IsPassed), r => r.Bytes),
                 DroppedPackets = Sum(rows.Where(r => ReasonText.IsDrop(r.Reason)), r => r.Packets),
             };
             endpoint.Addresses.AddRange(e.Addresses.Select(a => a.ToString()));
@@ -46,9 +46,12 @@ internal static class ApiMapping
         return reply;
     }
 
-    public static PoliciesReply Policies(MeshSnapshot snapshot, MeshPlan plan)
+    /// <param name="allAudit">All policies of the node are under audit.</param>
+    public static PoliciesReply Policies(MeshSnapshot snapshot, MeshPlan plan, IReadOnlyList<RuleHit> hits, bool allAudit = false)
     {
         var reply = new PoliciesReply();
+        reply.Hits.AddRange(hits.Select(h => new RuleHits { Id = h.Rule, Rule = RuleName(plan, h.Rule), Reason = ReasonText.Label(h.Reason), Connections = h.Connections })
+            .OrderBy(h => h.Rule, StringComparer.Ordinal).ThenBy(h => h.Reason, StringComparer.Ordinal));
         foreach (var p in snapshot.Policies)
         {
             var policy = new Policy
@@ -61,6 +64,9 @@ internal static class ApiMapping
                 IsolatesEgress = p.IsolatesEgress,
                 IngressRules = p.Ingress.Length,
                 EgressRules = p.Egress.Length,
+                Tier = p.Tier.ToString(),
+                Priority = p.Priority,
+                Audit = p.IsAudit || allAudit,
                 ReadsRequests = p.Ingress.Concat(p.Egress).Any(r => r.Http.Length > 0),
                 Location = p.Location?.ToString() ?? "",
             };
@@ -73,6 +79,9 @@ internal static class ApiMapping
 
         return reply;
     }
+
+    /// <summary>A rule as people know it; its number where the plan no longer has it, but the kernel still does for some pod.</summary>
+    public static string RuleName(MeshPlan plan, uint rule) => plan.Names.Rules.TryGetValue(rule, out var name) ? name : $"rule {rule:x8}";
 
     public static DiagnosticsReply Diagnostics(IEnumerable<Diagnostic> diagnostics)
     {

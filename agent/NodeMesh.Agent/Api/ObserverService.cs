@@ -34,7 +34,7 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
         Task.FromResult(ServiceMapping.Services(view.State.Mesh.Snapshot, view.State.Mesh.Plan, view.Facts, view.Connections.ByDestination()));
 
     public override Task<PoliciesReply> Policies(PoliciesRequest request, ServerCallContext context) =>
-        Task.FromResult(ApiMapping.Policies(view.State.Mesh.Snapshot, view.State.Mesh.Plan));
+        Task.FromResult(ApiMapping.Policies(view.State.Mesh.Snapshot, view.State.Mesh.Plan, view.RuleHits(), view.Facts.AuditsPolicies));
 
     public override Task<ExplainPolicyReply> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) =>
         Task.FromResult(PolicyQuestions.Explain(view.State.Mesh.Snapshot, view.Facts, request));

@@ -77,7 +77,7 @@ internal static class AgentHost
 
         // Who asks.
         var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections, () => sources.Cluster?.State);
-        MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0);
+        MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0, surfaceOptions.PolicyMetrics);
         await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, metrics, lines).ConfigureAwait(false);
 
         // What makes it go.

@@ -13,10 +13,14 @@ namespace NodeMesh.Agent.Hosting;
 /// <summary>Brings the metrics up to date when the page is read: counts are kept where things happen, not here.</summary>
 internal sealed class MetricFill(MetricPage page, AgentView view)
 {
+    // Series are labelled with names of rules, of which a mesh may have any number.
+    private const int MostRules = 1000;
+
     private readonly Dictionary<(string, string), (long[] Counts, long Sum)> _latencies = [];
 
     /// <param name="logWritten">Access-log records so far.</param>
-    public static void Connect(MetricPage page, AgentView view, Func<long> logWritten)
+    /// <param name="byRule">Whether policy rules have series of their own.</param>
+    public static void Connect(MetricPage page, AgentView view, Func<long> logWritten, bool byRule)
     {
         var fill = new MetricFill(page, view);
         var gate = new Lock();
@@ -29,6 +33,8 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
             {
                 fill.Agent();
                 fill.Kernel(view.Counters());
+                if (byRule)
+                    fill.Rules();
                 fill.Mesh();
                 if (view.Cluster is { } cluster)
                     SourceMetrics.Fill(page, cluster, TimeProvider.System.GetUtcNow());
@@ -96,14 +102,28 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
             var name = pods[group.Key.Ifindex];
             string[] labels = [name.Namespace, name.Name, Word(group.Key.Direction)];
             alive.Add(labels);
-            page.Count(MetricCatalog.PodPackets, group.Where(r => !ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
-            page.Count(MetricCatalog.PodBytes, group.Where(r => !ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Bytes), labels);
+            page.Count(MetricCatalog.PodPackets, group.Where(r => r.IsPassed).Sum(r => (double)r.Packets), labels);
+            page.Count(MetricCatalog.PodBytes, group.Where(r => r.IsPassed).Sum(r => (double)r.Bytes), labels);
             page.Count(MetricCatalog.PodDrops, group.Where(r => ReasonText.IsDrop(r.Reason)).Sum(r => (double)r.Packets), labels);
         }
 
         page.Keep(MetricCatalog.PodPackets, alive);
         page.Keep(MetricCatalog.PodBytes, alive);
         page.Keep(MetricCatalog.PodDrops, alive);
+    }
+
+    private void Rules()
+    {
+        var alive = new List<string[]>();
+        var plan = view.State.Mesh.Plan;
+        foreach (var hit in view.RuleHits().OrderByDescending(h => h.Connections).ThenBy(h => h.Rule).Take(MostRules))
+        {
+            string[] labels = [ApiMapping.RuleName(plan, hit.Rule), ReasonText.Label(hit.Reason)];
+            alive.Add(labels);
+            page.Count(MetricCatalog.PolicyConnections, hit.Connections, labels);
+        }
+
+        page.Keep(MetricCatalog.PolicyConnections, alive);
     }
 
     private void Mesh()

@@ -19,7 +19,7 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
             ReadDatapath(values),
             new BpfSourceOptions(values.One(BpfCompile), values.OneOr(Clang, "")),
             new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
-            new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog)));
+            new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog), values.One(OptionTable.PolicyMetrics)));
     }
 
     /// <summary>What cleanup and check need too.</summary>
@@ -33,6 +33,8 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
         RouteTable = (uint)values.One(RouteTable),
         LocalRedirect = values.One(OptionTable.LocalRedirect),
         ExpediteRcu = values.One(OptionTable.RcuExpedited),
+        RejectDenied = values.One(PolicyDenyResponse),
+        OpenBeforePlan = values.One(PolicyBeforePlan),
         NodeDevices = values.Many(Devices),
         Maps = ReadMapSizes(values),
         Lifetimes = new TrackingLifetimes
@@ -91,4 +93,4 @@ internal sealed record BpfSourceOptions(bool Compile, string Clang);
 /// <param name="Workers">0: one per CPU.</param>
 internal sealed record ProxyTuning(int Workers, TimeSpan DrainTimeout);
 
-internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog);
+internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog, bool PolicyMetrics);

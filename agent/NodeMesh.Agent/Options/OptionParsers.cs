@@ -44,6 +44,20 @@ internal static class OptionParsers
         return bool.TryParse(text, out value);
     }
 
+    public static bool DenyResponse(string text, out bool reject, out string why)
+    {
+        why = "reject or drop expected";
+        reject = text == "reject";
+        return text is "reject" or "drop";
+    }
+
+    public static bool BeforePlan(string text, out bool open, out string why)
+    {
+        why = "closed or open expected";
+        open = text == "open";
+        return text is "closed" or "open";
+    }
+
     public static bool Address(string text, out IpAddr value, out string why)
     {
         why = "an IPv4 or IPv6 address expected";

@@ -17,7 +17,7 @@ internal static class OptionTable
     public static readonly OptionSpec<IpPrefix> NodePortAddresses = new("--nodeport-addresses", "CIDR", "", Block, "NodePorts are served at the node's addresses in this block", true) { DefaultWords = "all of them" };
     public static readonly OptionSpec<Balancing> LbAlgorithm = new("--lb-algorithm", "NAME", "random", Algorithm, "random or maglev: how a connection's backend is chosen where a service does not say by the annotation nodemesh.io/lb-algorithm");
     public static readonly OptionSpec<int> MaglevTableSize = new("--maglev-table-size", "N", "1021", Prime, "Places in a service's Maglev table, a prime: about a hundred times the backends; the same on every node");
-    public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts requests of that kind");
+    public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts it");
     public static readonly OptionSpec<string> Bpffs = new("--bpffs", "DIR", "/sys/fs/bpf", Text, "A mounted BPF file system; the kernel side is pinned below it");
     public static readonly OptionSpec<string> Cgroup = new("--cgroup", "DIR", "", Text, "The cgroup2 directory whose processes get services translated") { DefaultWords = "the root of the mounted cgroup2 file system" };
     public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only) and the agent's lock");
@@ -27,6 +27,8 @@ internal static class OptionTable
     public static readonly OptionSpec<int> MarkShift = new("--mark-shift", "BIT", "24", Number(0, 30), "Lowest of the two bits of the packet mark that are ours; choose others when another program uses these");
     public static readonly OptionSpec<bool> LocalRedirect = new("--local-redirect", "BOOL", "true", Flag, "Packets between two pods of this node go straight from pod to pod once policy let the connection through; false: by the node's own stack, where its netfilter and other programs see them");
     public static readonly OptionSpec<bool> RcuExpedited = new("--rcu-expedited", "BOOL", "true", Flag, "While programs are put on interfaces or taken off, the kernel's grace periods are expedited (/sys/kernel/rcu_expedited): that of a pod takes 0.2 ms instead of 26, but every CPU is interrupted for it; false where some are isolated for work in real time");
+    public static readonly OptionSpec<bool> PolicyDenyResponse = new("--policy-deny-response", "NAME", "reject", DenyResponse, "reject or drop: whether who sent what policy refuses is told at once (connect(2) fails, TCP is reset, others get an ICMP error: administratively prohibited) or waits in vain");
+    public static readonly OptionSpec<bool> PolicyBeforePlan = new("--policy-before-plan", "NAME", "closed", BeforePlan, "closed or open: what a pod is whose interface is guarded but whose policy could not be written yet");
     public static readonly OptionSpec<int> RouteTable = new("--route-table", "N", "15001", Number(256, int.MaxValue), "Routing table that delivers the proxy's packets on this host");
     public static readonly OptionSpec<MapSize> MapSize = new("--map-size", "NAME=ROWS", "", Size, "Most rows of a kernel table, see Table sizes", true) { DefaultWords = "see Table sizes" };
     public static readonly OptionSpec<TimeSpan> CtEstablished = new("--ct-tcp-established", "TIME", "120h", Duration, "A tracked TCP connection is forgotten after so long without a packet");
@@ -39,6 +41,7 @@ internal static class OptionTable
     public static readonly OptionSpec<bool> BpfCompile = new("--bpf-compile", "", "false", Flag, "Compile the embedded BPF sources on this node and load the result");
     public static readonly OptionSpec<string> Clang = new("--clang", "FILE", "", Text, "The compiler for --bpf-compile") { DefaultWords = "clang-19 or clang from PATH" };
     public static readonly OptionSpec<IPEndPoint> MetricsAddress = new("--metrics-address", "IP:PORT", "0.0.0.0:9464", Socket, "Where /metrics, /healthz and /readyz are served: plain HTTP, read-only, counts and object names but no payload; bind 127.0.0.1 where the network is not trusted");
+    public static readonly OptionSpec<bool> PolicyMetrics = new("--policy-metrics", "BOOL", "false", Flag, "Also count connections by policy rule in /metrics: up to 1000 series");
     public static readonly OptionSpec<TimeSpan> DrainTimeout = new("--drain-timeout", "TIME", "30s", Duration, "After SIGTERM, requests under way get so long to end; a second SIGTERM ends at once");
     public static readonly OptionSpec<LogLevel> LogLevel = new("--log-level", "LEVEL", "info", Level, "debug, info, warning or error");
     public static readonly OptionSpec<TextFormat> LogFormat = new("--log-format", "FORMAT", "text", Format, "text or json; the log goes to stderr");
@@ -47,7 +50,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
-        CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, DrainTimeout, LogLevel, LogFormat, AccessLog,
+        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
+        CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

@@ -62,14 +62,20 @@ internal static class Tables
 
     public static string Policies(PoliciesReply reply)
     {
-        var table = new TableText("KIND", "NAMESPACE", "NAME", "SELECTS", "ISOLATES", "RULES IN/OUT", "LAYER", "PODS HERE");
+        var table = new TableText("KIND", "NAMESPACE", "NAME", "TIER", "MODE", "SELECTS", "ISOLATES", "RULES IN/OUT", "LAYER", "PODS HERE");
         foreach (var p in reply.Policies)
         {
             var isolates = (p.IsolatesIngress, p.IsolatesEgress) switch { (true, true) => "ingress, egress", (true, false) => "ingress", (false, true) => "egress", _ => "" };
-            table.Row(p.Kind, p.Namespace, p.Name, p.Subject, isolates, $"{Number(p.IngressRules)}/{Number(p.EgressRules)}", p.ReadsRequests ? "requests" : "packets", string.Join(",", p.Endpoints));
+            var tier = p.Tier == nameof(Model.PolicyTier.Namespace) ? p.Tier : $"{p.Tier} {Number(p.Priority)}";
+            table.Row(p.Kind, p.Namespace, p.Name, tier, p.Audit ? "audit" : "enforce", p.Subject, isolates, $"{Number(p.IngressRules)}/{Number(p.EgressRules)}", p.ReadsRequests ? "requests" : "packets", string.Join(",", p.Endpoints));
         }
 
-        return table.ToString();
+        if (reply.Hits.Count == 0)
+            return table.ToString();
+        var hits = new TableText("RULE", "REASON", "CONNECTIONS");
+        foreach (var h in reply.Hits)
+            hits.Row(h.Rule, h.Reason, h.Connections.ToString(CultureInfo.InvariantCulture));
+        return $"{table}\n{hits}";
     }
 
     public static string Explanation(ExplainPolicyReply reply)

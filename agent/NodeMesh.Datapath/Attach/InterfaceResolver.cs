@@ -18,6 +18,9 @@ internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddre
 
     /// <summary>Found by the pod's processes, not by what is written in its object.</summary>
     public bool IsShown { get; init; }
+
+    /// <summary>What the kernel calls the pod's network namespace for sockets; 0 when it is not known.</summary>
+    public ulong NetnsCookie { get; init; }
 }
 
 /// <param name="Interfaces">Host-side interface of each endpoint that was found.</param>
@@ -40,6 +43,9 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 
     // Pods that were not found by their uids, and the namespaces that they were then in.
     private readonly Dictionary<string, string> _awaited = new(StringComparer.Ordinal);
+
+    // To ask for one takes a thread; a veth that leads elsewhere is another one.
+    private Dictionary<(int Ifindex, int NetnsId, MacAddress Mac), ulong> _cookies = [];
 
     // Interfaces of pods' namespaces by the number that the node's has for each; read once a round.
     private readonly Dictionary<int, List<NetInterface>> _insides = [];
@@ -97,6 +103,10 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         _last = found.ToDictionary(f => f.Key.Name, f => byIndex[f.Value.Ifindex]);
         var links = found.ToDictionary(f => f.Key, f =>
             known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value.Ifindex], f.Value.Ifindex) with { Netns = f.Value.Netns, IsShown = f.Value.IsShown });
+        var cookies = new Dictionary<(int Ifindex, int NetnsId, MacAddress Mac), ulong>();
+        foreach (var (endpoint, link) in links.ToList())
+            links[endpoint] = link with { NetnsCookie = CookieOf(link.Netns.Length > 0 ? link.Netns : endpoint.Attachment.Netns, byIndex[link.Ifindex], cookies) };
+        _cookies = cookies;
         (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
         return new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
     }
@@ -122,6 +132,29 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
     /// <summary>A number is given out again, by hand even at once; the same number with all else the same is the same interface.</summary>
     private static bool IsSame(NetInterface one, NetInterface other) =>
         one.Ifindex == other.Ifindex && one.Name == other.Name && one.Mac == other.Mac && one.PeerIfindex == other.PeerIfindex && one.PeerNetnsId == other.PeerNetnsId;
+
+    private ulong CookieOf(string? path, NetInterface? host, Dictionary<(int Ifindex, int NetnsId, MacAddress Mac), ulong> known)
+    {
+        if (host is not { PeerNetnsId: >= 0 } || string.IsNullOrEmpty(path))
+            return 0;
+        var key = (host.Ifindex, host.PeerNetnsId, host.Mac);
+        if (!_cookies.TryGetValue(key, out var cookie))
+        {
+            try
+            {
+                using var netns = NetNamespace.Open(path);
+                cookie = netns.Cookie();
+            }
+            catch (SyscallException)
+            {
+                // As above; and no more hangs on it than how soon the pod learns that it was refused.
+                return 0;
+            }
+        }
+
+        known[key] = cookie;
+        return cookie;
+    }
 
     private List<NetInterface> Inside(int netnsId)
     {

@@ -122,5 +122,7 @@ internal sealed class LoadedObjects : IDisposable
         IcmpS = (uint)options.Lifetimes.Icmp.TotalSeconds,
         LocalRedirect = options.LocalRedirect ? 1u : 0u,
         NodeNetns = NetNamespace.CurrentCookie(),
+        DenyResponse = (uint)(options.RejectDenied ? DenyResponse.Reject : DenyResponse.Drop),
+        OpenBeforePlan = options.OpenBeforePlan ? 1u : 0u,
     };
 }

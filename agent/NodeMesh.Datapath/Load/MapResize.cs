@@ -81,6 +81,9 @@ internal sealed class MapResize : IDisposable
                 case MapCatalog.Pod:
                     Copy<PodKey, PodEntry>(spec, old);
                     break;
+                case MapCatalog.Netns:
+                    Copy<NetnsKey, NetnsEntry>(spec, old);
+                    break;
                 case MapCatalog.ConnectionTcp or MapCatalog.ConnectionAny:
                     Copy<CtKey, CtEntry>(spec, old);
                     break;

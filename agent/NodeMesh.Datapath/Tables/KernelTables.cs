@@ -28,6 +28,7 @@ internal sealed class KernelTables : IDisposable
     private readonly MirrorTable<VerdictKey, VerdictEntry> _verdicts;
     private readonly MirrorTable<EndpointKey, EndpointEntry> _endpoints;
     private readonly MirrorTable<PodKey, PodEntry> _pods;
+    private readonly MirrorTable<NetnsKey, NetnsEntry> _netns;
     private readonly PolicyEpoch _epoch;
     private readonly PolicySwitch _switch;
     private readonly IRowWriter _rows;
@@ -53,6 +54,7 @@ internal sealed class KernelTables : IDisposable
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
         _pods = Table<PodKey, PodEntry>(objects, MapCatalog.Pod, _epoch.Begin);
         _endpoints = Table<EndpointKey, EndpointEntry>(objects, MapCatalog.Endpoint, _epoch.Begin);
+        _netns = Table<NetnsKey, NetnsEntry>(objects, MapCatalog.Netns, () => { });
         _switch = new PolicySwitch(_identities, _endpoints, _epoch);
     }
 
@@ -75,6 +77,7 @@ internal sealed class KernelTables : IDisposable
         var rows = new Dictionary<EndpointKey, EndpointEntry>();
         var pods = new Dictionary<PodKey, PodEntry>();
         _unfitSets.Clear();
+        var netns = new Dictionary<NetnsKey, NetnsEntry>();
         foreach (var (endpoint, link) in endpoints)
         {
             var ifindex = (uint)link.Ifindex;
@@ -94,12 +97,15 @@ internal sealed class KernelTables : IDisposable
             };
             if (endpoint.IsHeld)
                 _unfitSets.Add(endpoint.PolicySet);
+            if (link.NetnsCookie != 0)
+                netns[new NetnsKey { Cookie = link.NetnsCookie }] = new NetnsEntry { Ifindex = ifindex, V4 = Only(endpoint, v4: true), V6 = Only(endpoint, v4: false) };
             foreach (var address in endpoint.Addresses)
                 pods[new PodKey { Addr = Addr.From(address) }] = new PodEntry { Ifindex = ifindex };
         }
 
         _endpoints.SetDesired(rows);
         _pods.SetDesired(pods);
+        _netns.SetDesired(netns);
     }
 
     /// <summary>Writes what is missing.</summary>
@@ -137,11 +143,13 @@ internal sealed class KernelTables : IDisposable
         // An address that is known as a pod's own says who sends: so before the pod may.
         _pods.Upsert(tally);
         _endpoints.Upsert(tally, (key, pod) => IsHeld(key, pod) || (_isHeld && (_endpoints.Mirror.ContainsKey(key) || !inForce.Contains(pod.Set))));
+        _netns.Upsert(tally);
     }
 
     /// <summary>Removes what nothing refers to any more.</summary>
     public void Remove(RoundTally tally)
     {
+        _netns.Remove(tally);
         _endpoints.Remove(tally);
         _pods.Remove(tally);
         _identities.Remove(tally, (_, _) => _isHeld);
@@ -194,6 +202,10 @@ internal sealed class KernelTables : IDisposable
     /// <summary>A slot goes before its backend does.</summary>
     private bool IsDatagram(SlotEntry slot) =>
         _backends.Mirror.TryGetValue(new BackendKey { Backend = slot.Backend }, out var backend) && backend.Proto == Udp;
+
+    /// <summary>The pod's address of one family, when it has just one.</summary>
+    private static Addr Only(EndpointPlan endpoint, bool v4) =>
+        endpoint.Addresses.Where(a => a.IsIPv4 == v4).ToArray() is [var one] ? Addr.From(one) : default;
 
     private MirrorTable<TKey, TValue> Table<TKey, TValue>(LoadedObjects objects, string name, Action beforeWrite, Action<TKey, TValue, TValue?>? afterLoss = null)
         where TKey : unmanaged, IEquatable<TKey>

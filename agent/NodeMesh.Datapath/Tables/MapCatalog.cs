@@ -21,6 +21,7 @@ public static class MapCatalog
     public const string Verdict = "nm_verdict";
     public const string Endpoint = "nm_endpoint";
     public const string Pod = "nm_pod";
+    public const string Netns = "nm_netns";
     public const string Epoch = "nm_epoch";
     public const string Counter = "nm_counter";
     public const string RuleHit = "nm_rule_hit";
@@ -51,6 +52,7 @@ public static class MapCatalog
         new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
         new(Pod, "pods", "addresses of pods of this node", s => s.Pods, (s, n) => s with { Pods = n }, 96, false),
         new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 96, false),
+        new(Netns, "", "pods of this node by their network namespace", s => s.Endpoints, (s, _) => s, 72, false),
         new(Epoch, "", "the number of the policy in force", _ => 1, (s, _) => s, 8, true),
         new(ConnectionTcp, "tcp-connections", "tracked TCP connections", s => s.TcpConnections, (s, n) => s with { TcpConnections = n }, 120, true),
         new(ConnectionAny, "other-connections", "tracked connections of other protocols", s => s.OtherConnections, (s, n) => s with { OtherConnections = n }, 120, true),

@@ -22,13 +22,15 @@ public sealed class ProgramTables : IDisposable
     private readonly BpfMap<NatKey, NatEntry> _natAny;
     private readonly BpfMap<FragmentKey, NatFragEntry> _natFragments;
     private readonly CounterReader _counters;
+    private readonly RuleHitReader _ruleHits;
     private IReadOnlyList<MapFill> _fill = [];
     private long _counted;
 
-    internal ProgramTables(LoadedObjects objects, CounterReader counters, TimeProvider time)
+    internal ProgramTables(LoadedObjects objects, CounterReader counters, RuleHitReader ruleHits, TimeProvider time)
     {
         _time = time;
         _counters = counters;
+        _ruleHits = ruleHits;
         _tcp = objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionTcp);
         _other = objects.OpenMap<CtKey, CtEntry>(MapCatalog.ConnectionAny);
         _fragments = objects.OpenMap<FragmentKey, FragmentEntry>(MapCatalog.Fragment);
@@ -48,7 +50,7 @@ public sealed class ProgramTables : IDisposable
         {
             if (_fill.Count == 0 || _time.GetElapsedTime(_counted) >= MaxAge)
             {
-                _fill = [Of(_tcp), Of(_other), Of(_fragments), _counters.Fill(), Of(_translations), Of(_affinities), Of(_natBrief), Of(_natTcp), Of(_natAny), Of(_natFragments)];
+                _fill = [Of(_tcp), Of(_other), Of(_fragments), _counters.Fill(), _ruleHits.Fill(), Of(_translations), Of(_affinities), Of(_natBrief), Of(_natTcp), Of(_natAny), Of(_natFragments)];
                 _counted = _time.GetTimestamp();
             }
 

@@ -15,6 +15,7 @@ public static class MetricCatalog
     public static readonly MetricSpec PodPackets = new("nodemesh_pod_packets_total", MetricType.Counter, "Packets of one pod of this node that passed", "namespace", "pod", "direction");
     public static readonly MetricSpec PodBytes = new("nodemesh_pod_bytes_total", MetricType.Counter, "Bytes of those packets", "namespace", "pod", "direction");
     public static readonly MetricSpec PodDrops = new("nodemesh_pod_drops_total", MetricType.Counter, "Packets of one pod of this node that were refused", "namespace", "pod", "direction");
+    public static readonly MetricSpec PolicyConnections = new("nodemesh_policy_connections_total", MetricType.Counter, "New connections that a policy rule decided about, by what it decided; only with --policy-metrics, and then of the 1000 busiest rows", "rule", "reason");
     public static readonly MetricSpec MapEntries = new("nodemesh_datapath_map_entries", MetricType.Gauge, "Rows in a kernel table; of the tables that the programs write (connections, fragments, counters, translations, affinities) counted at most every 30 s, rows whose time is over included", "map");
     public static readonly MetricSpec TrackedConnections = new("nodemesh_conntrack_connections", MetricType.Gauge, "Tracked connections that are not over, at the last count (every 5 s)", "map");
     public static readonly MetricSpec TrackedPressure = new("nodemesh_conntrack_pressure_ratio", MetricType.Gauge, "The same, over the number from which on no pod gets more than its share: at 1 the drops under connection_share begin", "map");
@@ -64,7 +65,7 @@ public static class MetricCatalog
     public static readonly MetricSpec[] All =
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
-        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, PolicyConnections, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration,
         SourceConnected, SourceSynced, SourceObjects, SourceSince, SourceLists, SourceWatches, SourceEvents, SourceErrors,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, Audited, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,

@@ -36,12 +36,11 @@ enum nm_family {
 struct nm_tuple {
 	struct nm_addr saddr;
 	struct nm_addr daddr;
-	__be16 sport_be; /* ICMP echo: the identifier, in both ports; other ICMP: see nm_icmp_tuple; without ports: 0 */
+	__be16 sport_be; /* of ICMP: see lib/icmp.h; of other protocols without ports: 0 */
 	__be16 dport_be;
 	__u8 proto;
-	__u8 icmp_type; /* of ICMP and ICMPv6, for policy; else 0 */
-	__u8 icmp_code;
-	__u8 pad0;
+	__u8 icmp; /* enum nm_icmp_role */
+	__u8 pad0[2];
 };
 
 nm_inline nm_bool nm_addr_is_v4(const struct nm_addr *a)
@@ -75,7 +74,8 @@ nm_inline void nm_tuple_reverse(struct nm_tuple *to, const struct nm_tuple *from
 	to->sport_be = from->dport_be;
 	to->dport_be = from->sport_be;
 	to->proto = from->proto;
-	to->icmp_type = to->icmp_code = to->pad0 = 0;
+	to->icmp = 0;
+	to->pad0[0] = to->pad0[1] = 0;
 }
 
 nm_inline nm_bool nm_port_is_reserved(__be16 port_be)

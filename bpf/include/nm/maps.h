@@ -51,6 +51,9 @@ NM_MAP(nm_endpoint, BPF_MAP_TYPE_HASH, nm_endpoint_key, nm_endpoint_entry, 4096,
 /* Local pods by address. */
 NM_MAP(nm_pod, BPF_MAP_TYPE_HASH, nm_pod_key, nm_pod_entry, 8192, BPF_F_NO_PREALLOC);
 
+/* Local pods by network namespace. */
+NM_MAP(nm_netns, BPF_MAP_TYPE_HASH, nm_netns_key, nm_netns_entry, 4096, BPF_F_NO_PREALLOC);
+
 /* The number of the policy now in force. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -32,7 +32,7 @@ public sealed class DatapathReconcilerTests
             using var reconciler = DatapathReconciler.Start(Options, Images.Built);
             var first = reconciler.Reconcile(plan, removals: true);
             Assert.That(first.Failures, Is.Empty);
-            Assert.That(first.Writes, Is.EqualTo(3 + 3 + 1 + 5 + 2));
+            Assert.That(first.Writes, Is.EqualTo(3 + 3 + 1 + 5 + 3));
             Assert.That(first.Endpoints.Single().Attached, first.Problems.FirstOrDefault() ?? first.Endpoints.Single().Problem);
             Assert.That(first.Epoch, Is.EqualTo(1));
 
@@ -95,7 +95,7 @@ public sealed class DatapathReconcilerTests
             }
 
             var fill = reconciler.ProgramTables.Fill().ToDictionary(f => f.Map);
-            Assert.That(fill.Keys, Is.EquivalentTo(new[] { "nm_ct_tcp", "nm_ct_any", "nm_fragment", "nm_counter", "nm_reverse", "nm_affinity", "nm_nat_brief", "nm_nat_tcp", "nm_nat_any", "nm_nat_frag" }));
+            Assert.That(fill.Keys, Is.EquivalentTo(new[] { "nm_ct_tcp", "nm_ct_any", "nm_fragment", "nm_counter", "nm_rule_hit", "nm_reverse", "nm_affinity", "nm_nat_brief", "nm_nat_tcp", "nm_nat_any", "nm_nat_frag" }));
             Assert.That((fill["nm_reverse"].Rows, fill["nm_reverse"].MaxRows, fill["nm_ct_tcp"].Rows), Is.EqualTo((5000, 65536u, 0)));
         });
     }
@@ -136,7 +136,7 @@ public sealed class DatapathReconcilerTests
             Assert.That(Box.Attached(ifindex, ingress: true), Has.Length.EqualTo(1));
 
             var gone = reconciler.Reconcile(Plan(3, [], 0, 0), removals: true);
-            Assert.That(gone.Removals, Is.EqualTo(3 + 3 + 1 + 5 + 2));
+            Assert.That(gone.Removals, Is.EqualTo(3 + 3 + 1 + 5 + 3));
             Assert.That(Box.Attached(ifindex, ingress: true), Is.Empty);
             Assert.That(Links(), Has.None.Contains("ep_"));
             Assert.That(gone.Fill.Sum(f => f.Rows), Is.Zero);

@@ -26,11 +26,13 @@ internal sealed class RandomObjects(Random random)
         List<JsonObject> documents =
         [
             .. s_namespaces.Select(n => Named("v1", "Namespace", n, null, [("labels", Labels("team"))])),
+            Named("v1", "Namespace", "default", null),
             Node(Objects.ThisNode, NodeAddresses),
             Node("there", Outside[..2]),
             Node("yonder", ["192.168.0.3"]),
             .. Enumerable.Range(1, random.Next(3, MaxPods + 1)).Select(Pod),
         ];
+        documents.AddRange(Services());
         documents.AddRange(Enumerable.Range(0, random.Next(7)).Select(Policy));
         return documents;
     }
@@ -78,10 +80,36 @@ internal sealed class RandomObjects(Random random)
         })),
     }));
 
-    private JsonObject Policy(int number) => random.Next(3) switch
+    /// <summary>The API server's, with its endpoints, and one over pods.</summary>
+    private IEnumerable<JsonObject> Services()
     {
-        0 => Policy("networking.k8s.io/v1", "NetworkPolicy", $"policy{number}", Pick(s_namespaces)),
-        1 => Policy("nodemesh.io/v1alpha1", "MeshPolicy", $"policy{number}", Pick(s_namespaces)),
+        if (random.Next(2) == 0)
+        {
+            var server = Named("v1", "Service", "kubernetes", "default");
+            server["spec"] = new JsonObject { ["clusterIP"] = "10.96.0.1", ["ports"] = new JsonArray(new JsonObject { ["port"] = 443 }) };
+            yield return server;
+            var slice = Named("discovery.k8s.io/v1", "EndpointSlice", "kubernetes", "default", ("labels", new JsonObject { ["kubernetes.io/service-name"] = "kubernetes" }));
+            slice["addressType"] = "IPv4";
+            slice["ports"] = new JsonArray(new JsonObject { ["port"] = 443 });
+            slice["endpoints"] = new JsonArray(new JsonObject { ["addresses"] = new JsonArray(Pick("172.16.3.4", "192.168.0.2")) });
+            yield return slice;
+        }
+
+        var service = Named("v1", "Service", "svc", Pick(s_namespaces));
+        var port = new JsonObject { ["port"] = 80, ["protocol"] = Pick("TCP", "UDP") };
+        if (random.Next(4) > 0)
+            port["targetPort"] = random.Next(2) == 0 ? Pick("web", "dns") : Pick(80, 8080, 53);
+        service["spec"] = new JsonObject { ["clusterIPs"] = new JsonArray("10.96.0.9", "fd96::9"), ["ipFamilyPolicy"] = "RequireDualStack", ["ports"] = new JsonArray(port) };
+        service["spec"]!["clusterIP"] = "10.96.0.9";
+        service["spec"]!["selector"] = new JsonObject { ["app"] = Pick("x", "y", "z") };
+        yield return service;
+    }
+
+    private JsonObject Policy(int number) => random.Next(5) switch
+    {
+        0 => TierPolicy($"policy{number}", Pick("Admin", "Baseline")),
+        1 => Policy("networking.k8s.io/v1", "NetworkPolicy", $"policy{number}", Pick(s_namespaces)),
+        2 => Policy("nodemesh.io/v1alpha1", "MeshPolicy", $"policy{number}", Pick(s_namespaces)),
         _ => Policy("nodemesh.io/v1alpha1", "ClusterMeshPolicy", $"policy{number}", null),
     };
 
@@ -95,7 +123,9 @@ internal sealed class RandomObjects(Random random)
         foreach (var direction in (string[])["ingress", "egress"])
             if (random.Next(4) > 0)
                 spec[direction] = List(Enumerable.Range(0, random.Next(3)).Select(_ => Rule(isMesh, direction == "ingress" ? "from" : "to")));
-        if (!isMesh && random.Next(2) == 0)
+        if (isMesh && random.Next(4) == 0)
+            spec["action"] = Pick("Audit", "Audit", "Enforce");
+        if (random.Next(isMesh ? 4 : 2) == 0)
             spec["policyTypes"] = List(Pick<string[]>(["Ingress"], ["Egress"], ["Ingress", "Egress"]).Select(t => JsonValue.Create(t)));
         policy["spec"] = spec;
         return policy;
@@ -109,8 +139,10 @@ internal sealed class RandomObjects(Random random)
         if (random.Next(4) > 0)
             rule[peers] = List(Enumerable.Range(0, random.Next(3)).Select(_ => Peer(isMesh)));
         var byRequest = isMesh && random.Next(6) == 0;
+        if (isMesh && !byRequest && peers == "to" && random.Next(4) == 0)
+            rule["toServices"] = new JsonArray(new JsonObject { ["name"] = "svc", ["namespace"] = Pick(s_namespaces) });
         if (random.Next(3) > 0)
-            rule["ports"] = List(Enumerable.Range(0, random.Next(3)).Select(_ => Port(byRequest)));
+            rule["ports"] = List(Enumerable.Range(0, random.Next(3)).Select(_ => isMesh && !byRequest && random.Next(3) == 0 ? Message() : Port(byRequest)));
         if (byRequest)
             rule["http"] = new JsonArray(new JsonObject { ["methods"] = new JsonArray(Pick("GET", "POST")) });
         return rule;
@@ -122,7 +154,7 @@ internal sealed class RandomObjects(Random random)
         1 => new JsonObject { ["podSelector"] = Selector("tier", "app"), ["namespaceSelector"] = NamespaceSelector() },
         2 => new JsonObject { ["namespaceSelector"] = NamespaceSelector() },
         3 => new JsonObject { ["ipBlock"] = Block() },
-        _ => new JsonObject { ["entity"] = Pick("host", "cluster", "world") },
+        _ => new JsonObject { ["entity"] = Pick("host", "remote-node", "cluster", "world", "all", "kube-apiserver") },
     };
 
     private JsonObject Block()
@@ -159,6 +191,63 @@ internal sealed class RandomObjects(Random random)
         }
 
         return port;
+    }
+
+    /// <summary>What NetworkPolicy cannot name: ICMP, and protocols by number.</summary>
+    private JsonObject Message()
+    {
+        if (random.Next(3) == 0)
+            return new JsonObject { ["protocol"] = Pick(1, 47, 50, 58, 6, 17) };
+        var protocol = Pick("ICMP", "ICMPv6");
+        var message = new JsonObject { ["protocol"] = protocol };
+        if (random.Next(3) > 0)
+        {
+            message["icmpType"] = random.Next(2) == 0 ? "EchoRequest" : Pick(protocol == "ICMP" ? s_types : s_types6);
+            if (random.Next(3) == 0)
+                message["icmpCode"] = random.Next(2);
+        }
+
+        return message;
+    }
+
+    private JsonObject TierPolicy(string name, string tier)
+    {
+        var policy = Named("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", name, null);
+        var spec = new JsonObject { ["tier"] = tier, ["priority"] = random.Next(3), ["subject"] = TierPods() };
+        foreach (var direction in (string[])["ingress", "egress"])
+            if (random.Next(3) > 0)
+                spec[direction] = List(Enumerable.Range(0, random.Next(1, 4)).Select(_ => TierRule(direction == "egress")));
+        policy["spec"] = spec;
+        return policy;
+    }
+
+    private JsonObject TierRule(bool egress)
+    {
+        var rule = new JsonObject { ["action"] = Pick("Accept", "Deny", "Pass") };
+        var byName = random.Next(5) == 0;
+        rule[egress ? "to" : "from"] = List(Enumerable.Range(0, random.Next(1, 3)).Select(_ => egress && !byName && random.Next(2) == 0 ? TierPlace() : TierPods()));
+        if (byName)
+            rule["protocols"] = new JsonArray(new JsonObject { ["destinationNamedPort"] = Pick("web", "dns") });
+        else if (random.Next(2) == 0)
+            rule["protocols"] = List(Enumerable.Range(0, random.Next(1, 3)).Select(_ => TierPort()));
+        return rule;
+    }
+
+    private JsonObject TierPods() => random.Next(2) == 0
+        ? new JsonObject { ["namespaces"] = NamespaceSelector() }
+        : new JsonObject { ["pods"] = new JsonObject { ["namespaceSelector"] = NamespaceSelector(), ["podSelector"] = Selector("app", "tier") } };
+
+    private JsonObject TierPlace() => random.Next(2) == 0
+        ? new JsonObject { ["nodes"] = Selector("zone", "zone") }
+        : new JsonObject { ["networks"] = List(random.GetItems(s_blocks, random.Next(1, 3)).Distinct().Select(b => JsonValue.Create(b))) };
+
+    private JsonObject TierPort()
+    {
+        var first = Pick(1, 80, 8000);
+        JsonObject port = random.Next(2) == 0
+            ? new JsonObject { ["number"] = Pick(s_ports) }
+            : new JsonObject { ["range"] = new JsonObject { ["start"] = first, ["end"] = first + Pick(1, 80, 1023) } };
+        return new JsonObject { [Pick("tcp", "udp", "sctp")] = new JsonObject { ["destinationPort"] = port } };
     }
 
     private JsonObject NamespaceSelector() => random.Next(4) == 0

@@ -46,7 +46,8 @@ internal sealed class ReferenceKernel : IDisposable
             _interfaces.Add(name, RtLinks.Dump(netlink).Single(l => l.Name == name).Ifindex);
         }
 
-        _objects = LoadedObjects.Load(Images.Built, box.Options, PinTree.Create(box.Options.BpffsPath));
+        // A refusal that is told would look like a packet that goes straight to another pod.
+        _objects = LoadedObjects.Load(Images.Built, box.Options with { RejectDenied = false }, PinTree.Create(box.Options.BpffsPath));
         _tables = new KernelTables(_objects, new RowWriter());
         _connections = _objects.OpenMap("nm_ct_any");
         _counters = new PerCpuMap<CounterKey, CounterEntry>(_objects.OpenMap("nm_counter"), "nm_counter");
@@ -110,7 +111,10 @@ internal sealed class ReferenceKernel : IDisposable
         foreach (var row in Counted())
             _counters.Remove(row);
         var result = _objects.Program("endpoint", program).TestRun(packet.Bytes(), context);
-        var reasons = Counted().Select(c => (Reason)c.Reason).Distinct().ToArray(); // What goes straight is counted at both ends.
+        // What goes straight is counted at both ends; what audit says of it beside that.
+        var counted = Counted().Where(c => c.Ifindex == ifindex).Select(c => (Reason)c.Reason).ToArray();
+        var audited = Array.FindAll(counted, r => r is Reason.AuditDenied or Reason.AuditDefaultDeny);
+        var reasons = audited.Length > 0 ? audited : counted;
         var passed = result.ReturnValue != Drop;
         WentStraight = result.ReturnValue == Redirect;
         return reasons.Length == 1 && Told(reasons[0], passed) is { } told ? $"{told}" : $"{(passed ? "passed" : "dropped")} as {string.Join(", ", reasons)}";

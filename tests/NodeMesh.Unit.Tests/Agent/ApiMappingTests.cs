@@ -66,10 +66,38 @@ public class ApiMappingTests
     [Test]
     public void A_policy_names_the_pods_of_this_node_that_it_selects()
     {
-        var policies = ApiMapping.Policies(_snapshot, _plan).Policies.ToDictionary(p => p.Name);
+        var policies = ApiMapping.Policies(_snapshot, _plan, []).Policies.ToDictionary(p => p.Name);
         Assert.That(policies["read-only"].Endpoints, Is.EqualTo((string[])["shop/web-1"]));
         Assert.That(policies["read-only"].ReadsRequests);
         Assert.That(policies["default-deny"].Endpoints, Is.EquivalentTo((string[])["shop/client", "shop/web-1"]));
+    }
+
+    [Test]
+    public void What_rules_decided_stands_below_the_policies()
+    {
+        var reply = ApiMapping.Policies(_snapshot, _plan, [new RuleHit(7, Reason.PolicyDenied, 3), new RuleHit(7, Reason.AuditDenied, 2)]);
+        Assert.That(reply.Hits.Select(h => (h.Reason, h.Connections)), Is.EqualTo(new[] { ("audit_denied", 2UL), ("policy_denied", 3UL) }));
+        Assert.That(Tables.Policies(reply), Does.Contain("policy_denied   3"));
+    }
+
+    [Test]
+    public void A_rule_is_shown_by_name_and_a_policy_with_its_place_in_the_order()
+    {
+        var rule = _plan.Names.Rules.First(r => r.Value.Contains("shop/read-only", StringComparison.Ordinal));
+        var tiered = _snapshot with { Policies = [_snapshot.Policies[0] with { Tier = PolicyTier.Admin, Priority = 7 }, _snapshot.Policies[1] with { IsAudit = true }] };
+        var reply = ApiMapping.Policies(tiered, _plan, [new RuleHit(rule.Key, Reason.Forwarded, 3)]);
+        Assert.That(reply.Hits.Single().Rule, Is.EqualTo(rule.Value));
+        Assert.That(reply.Policies.Select(p => (p.Tier, p.Priority, p.Audit)), Is.EqualTo(new[] { ("Admin", 7, false), ("Namespace", 0, true) }));
+        Assert.That(Tables.Policies(reply), Does.Contain("Admin 7").And.Contain("audit").And.Contain("enforce"));
+        Assert.That(ApiMapping.Policies(_snapshot, _plan, [], allAudit: true).Policies.Select(p => p.Audit), Is.All.True);
+    }
+
+    [Test]
+    public void What_audit_notes_of_a_packet_makes_no_second_packet()
+    {
+        var report = Report(new EndpointStatus(new ObjectName("shop", "web-1"), 7, true, ""));
+        CounterRow[] counters = [new(7, Reason.Forwarded, Direction.Ingress, 10, 1000), new(7, Reason.AuditDenied, Direction.Ingress, 4, 0), new(7, Reason.MapFull, Direction.Ingress, 1, 0)];
+        Assert.That(ApiMapping.Endpoints(_plan, report, counters).Endpoints.Single(e => e.Name == "web-1").Packets, Is.EqualTo(10));
     }
 
     [Test]

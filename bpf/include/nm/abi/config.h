@@ -3,6 +3,12 @@
 
 #include "types.h"
 
+/* What becomes of a packet that policy refuses. */
+enum nm_deny_response {
+	NM_DENY_DROP = 0,
+	NM_DENY_REJECT = 1, /* its sender is told: by connect(2), a reset or an ICMP error */
+};
+
 /* Set once before load (const volatile, so that the verifier prunes what is off). */
 struct nm_config {
 	__u32 mark_shift;     /* where the two mark bits of enum nm_mark stand; 0..30 */
@@ -15,7 +21,9 @@ struct nm_config {
 	__u32 udp_s;		 /* no answer yet */
 	__u32 udp_stream_s;
 	__u32 icmp_s;
-	__u32 local_redirect; /* 1: packets between two pods of this node go past its stack */
-	__u64 node_netns;     /* cookie of the node's own network namespace */
+	__u32 local_redirect;	/* 1: packets between two pods of this node go past its stack */
+	__u64 node_netns;	/* cookie of the node's own network namespace */
+	__u32 deny_response;	/* enum nm_deny_response */
+	__u32 open_before_plan; /* 1: a pod that nm_endpoint does not have is open, not closed */
 };
-NM_ABI_SIZE(nm_config, 48);
+NM_ABI_SIZE(nm_config, 56);

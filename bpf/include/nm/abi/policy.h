@@ -117,6 +117,19 @@ struct nm_pod_entry {
 };
 NM_ABI_SIZE(nm_pod_entry, 4);
 
+/* nm_netns: a pod of this node by the cookie of its network namespace, for what has a socket but no packet yet. */
+struct nm_netns_key {
+	__u64 cookie;
+};
+NM_ABI_SIZE(nm_netns_key, 8);
+
+struct nm_netns_entry {
+	__u32 ifindex;	   /* in nm_endpoint_key */
+	struct nm_addr v4; /* its only address of that family; zero: it has none, or several */
+	struct nm_addr v6;
+};
+NM_ABI_SIZE(nm_netns_entry, 36);
+
 /* How far a policy change has come. */
 enum nm_applying {
 	NM_APPLYING_NOTHING = 0,

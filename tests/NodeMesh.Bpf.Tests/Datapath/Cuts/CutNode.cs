@@ -37,6 +37,7 @@ internal sealed class CutNode : IDisposable
             Box.Sh($"ip -n {_box.Host} link add p{pod} type veth peer name q{pod} && ip -n {_box.Host} link set p{pod} up");
         var options = _box.Options with
         {
+            RejectDenied = false,
             Maps = new MapSizes
             {
                 Identities = 256,
