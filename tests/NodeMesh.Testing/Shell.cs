@@ -31,9 +31,17 @@ public static class Shell
         process.ErrorDataReceived += (_, e) => Append(errors, e.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        if (input is not null)
-            process.StandardInput.Write(input);
-        process.StandardInput.Close();
+        try
+        {
+            if (input is not null)
+                process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without reading: what it said tells why.
+        }
+
         if (!process.WaitForExit(timeout ?? DefaultTimeout))
         {
             process.Kill(entireProcessTree: true);
