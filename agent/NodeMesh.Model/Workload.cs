@@ -18,13 +18,14 @@ public readonly record struct NamedPort(string Name, Protocol Protocol, ushort N
 /// <summary>How the agent finds a local pod's interface.</summary>
 /// <param name="Netns">Name under /run/netns or absolute path of the pod's network namespace; empty when unknown.</param>
 /// <param name="HostInterface">Name of the host-side interface; wins over <paramref name="Netns"/> when both are given.</param>
-/// <param name="Uid">By which the kubelet names the pod's cgroup; empty when unknown. A pod that is found by it is found by nothing else.</param>
-public readonly record struct Attachment(string Netns, string HostInterface, string Uid = "")
+/// <param name="Uid">By which the kubelet names the pod's cgroup; empty when unknown. A pod that is found by it is found by none of the former.</param>
+/// <param name="Sandbox">Path of its network namespace as the container runtime told it; empty when it did not. Comes before all else.</param>
+public readonly record struct Attachment(string Netns, string HostInterface, string Uid = "", string Sandbox = "")
 {
     /// <summary>Somebody said where it is, which makes a pod local that names no node.</summary>
     public bool IsNamed => !string.IsNullOrEmpty(Netns) || !string.IsNullOrEmpty(HostInterface);
 
-    public bool IsKnown => IsNamed || !string.IsNullOrEmpty(Uid);
+    public bool IsKnown => IsNamed || !string.IsNullOrEmpty(Uid) || !string.IsNullOrEmpty(Sandbox);
 }
 
 /// <summary>A pod.</summary>

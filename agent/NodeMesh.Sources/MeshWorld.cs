@@ -6,20 +6,32 @@ using NodeMesh.Sources.World;
 namespace NodeMesh.Sources;
 
 /// <summary>The one place where what the sources say becomes the mesh: one channel in, snapshots out, one task in between.</summary>
-/// <param name="sources">How many sources there are; no snapshot comes out before each of them is synced, so that none looks like a removal.</param>
-/// <param name="time">Null: the system's clock.</param>
-public sealed class MeshWorld(int sources, TimeProvider? time = null)
+public sealed class MeshWorld
 {
-    /// <summary>Says nothing but that time has passed. Where there is no room for it, other events wait and do the same.</summary>
+    /// <summary>Says nothing but that something besides the sources may have changed. Where there is no room for it, other events wait and do the same.</summary>
     private static readonly SourceEvent Tick = new("clock", [], isSynced: false);
 
     /// <summary>A source that is far ahead waits; what it holds back it can read again.</summary>
     private const int Backlog = 256;
 
+    private readonly int _sources;
     private readonly Channel<SourceEvent> _events = Channel.CreateBounded<SourceEvent>(new BoundedChannelOptions(Backlog) { SingleReader = true });
-    private readonly TimeProvider _time = time ?? TimeProvider.System;
-    private readonly ModelBuilder _builder = new(time ?? TimeProvider.System);
+    private readonly TimeProvider _time;
+    private readonly ModelBuilder _builder;
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="sources">How many sources there are; no snapshot comes out before each of them is synced, so that none looks like a removal.</param>
+    /// <param name="time">Null: the system's clock.</param>
+    public MeshWorld(int sources, TimeProvider? time = null)
+    {
+        _sources = sources;
+        _time = time ?? TimeProvider.System;
+        _builder = new ModelBuilder(_time);
+        Sandboxes = new SandboxTable(() => _events.Writer.TryWrite(Tick));
+    }
+
+    /// <summary>What the container runtime tells of pods.</summary>
+    public SandboxTable Sandboxes { get; }
 
     /// <summary>Where sources write. Completing it ends the snapshots.</summary>
     public ChannelWriter<SourceEvent> Events => _events.Writer;
@@ -33,10 +45,11 @@ public sealed class MeshWorld(int sources, TimeProvider? time = null)
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async IAsyncEnumerable<MeshSnapshot> SnapshotsAsync([EnumeratorCancellation] CancellationToken stop)
     {
-        var waiting = sources;
+        var waiting = _sources;
         var synced = new HashSet<string>(StringComparer.Ordinal);
         var last = MeshSnapshot.Empty;
         var built = 0UL;
+        object? told = null;
         using var clock = _time.CreateTimer(_ => _events.Writer.TryWrite(Tick), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         do
         {
@@ -50,13 +63,14 @@ public sealed class MeshWorld(int sources, TimeProvider? time = null)
             if (waiting > 0)
                 continue;
             var now = _time.GetUtcNow();
+            var version = Sandboxes.Version;
             var snapshot = _builder.Build();
             var marked = CertificateExpiry.Mark(snapshot, now);
             clock.Change(CertificateExpiry.Next(snapshot, now) ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            if (snapshot.Revision == built && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan()))
+            if (snapshot.Revision == built && ReferenceEquals(version, told) && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan()))
                 continue;
-            built = snapshot.Revision;
-            last = marked with { Revision = last.Revision + 1 };
+            (built, told) = (snapshot.Revision, version);
+            last = marked with { Revision = last.Revision + 1, Workloads = Sandboxes.Apply(marked.Workloads) };
             _synced.TrySetResult();
             yield return last;
         }

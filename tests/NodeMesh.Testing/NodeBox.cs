@@ -108,11 +108,21 @@ public sealed class NodeBox : IDisposable
     /// <summary>A pod as the API has it: nothing but its uid says where it is. Without a network yet and without a process.</summary>
     public PodBox DeclarePod(string name, string ns = "default")
     {
-        var pod = new PodBox(this, name, ns, _pods.Count + 2) { Uid = Guid.NewGuid().ToString() };
-        _pods.Add(pod);
-        WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest($"app: {name}", ""));
+        var pod = PlanPod(name, ns);
+        Declare(pod, hasAddress: true);
         return pod;
     }
+
+    /// <summary>A pod of which the API has not told yet.</summary>
+    public PodBox PlanPod(string name, string ns = "default")
+    {
+        var pod = new PodBox(this, name, ns, _pods.Count + 2) { Uid = Guid.NewGuid().ToString() };
+        _pods.Add(pod);
+        return pod;
+    }
+
+    /// <summary>The API tells of it, before or after the kubelet wrote its address there.</summary>
+    public void Declare(PodBox pod, bool hasAddress) => WriteConfig($"pod-{pod.Namespace}-{pod.Name}.yaml", pod.Manifest($"app: {pod.Name}", "", hasAddress));
 
     /// <summary>What a network plugin does at a pod's start.</summary>
     public void Connect(PodBox pod) => pod.Connect(Node, "10.244.0.1");
@@ -177,6 +187,13 @@ public sealed class NodeBox : IDisposable
     /// <summary>The same, on a machine that lacks a shared library, such as <c>libssl.so.3</c>: for this agent, its file is empty.</summary>
     public AgentProcess StartAgentWithout(string library) => new(Place, Files,
         ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
+
+    /// <summary>The same with these capabilities and no others.</summary>
+    public AgentProcess StartAgentWithCapabilities(IEnumerable<string> capabilities, params string[] more)
+    {
+        var list = "-all," + string.Join(',', capabilities.Select(c => "+" + c.ToLowerInvariant()));
+        return new AgentProcess(Place, Files, ["setpriv", $"--inh-caps={list}", $"--bounding-set={list}", "--"], more);
+    }
 
     /// <summary>The same with mounts of its own: what is mounted or unmounted there, by nsenter, nobody else sees.</summary>
     public AgentProcess StartAgentWithOwnMounts(params string[] more) => new(Place, Files, ["unshare", "--mount", "sh", "-c", "exec \"$@\"", "sh"], more);

@@ -82,7 +82,8 @@ public sealed class PodBox
         ip -n {Netns.Name} -6 route add default via fe80::1 dev eth0
         """).MustSucceed($"making pod {Name}");
 
-    internal string Manifest(string labels, string ports) => $$"""
+    /// <param name="hasAddress">Whether the API knows it already.</param>
+    internal string Manifest(string labels, string ports, bool hasAddress = true) => $$"""
         apiVersion: v1
         kind: Pod
         metadata:
@@ -96,9 +97,6 @@ public sealed class PodBox
           - name: main
             image: example
             ports: [ {{ports}} ]
-        status:
-          podIPs:
-          - { ip: {{Address}} }
-          - { ip: "{{Address6}}" }
+        status: { podIPs: [ {{(hasAddress ? $"{{ ip: {Address} }}, {{ ip: \"{Address6}\" }}" : "")}} ] }
         """;
 }

@@ -24,11 +24,15 @@ internal sealed class AgentClient : IDisposable
     }
 
     /// <exception cref="CommandFailure">AgentUnreachable, or Usage when the agent does not understand what it is asked.</exception>
-    public async Task<T> AskAsync<T>(Func<Observer.ObserverClient, CallOptions, AsyncUnaryCall<T>> question, CancellationToken stop)
+    public Task<T> AskAsync<T>(Func<Observer.ObserverClient, CallOptions, AsyncUnaryCall<T>> question, CancellationToken stop) =>
+        AskAsync(channel => new Observer.ObserverClient(channel), question, s_patience, stop);
+
+    /// <inheritdoc cref="AskAsync{T}(Func{Observer.ObserverClient, CallOptions, AsyncUnaryCall{T}}, CancellationToken)"/>
+    public async Task<T> AskAsync<TClient, T>(Func<ChannelBase, TClient> client, Func<TClient, CallOptions, AsyncUnaryCall<T>> question, TimeSpan patience, CancellationToken stop)
     {
         try
         {
-            return await question(new Observer.ObserverClient(_channel), new CallOptions(deadline: DateTime.UtcNow + s_patience, cancellationToken: stop)).ConfigureAwait(false);
+            return await question(client(_channel), new CallOptions(deadline: DateTime.UtcNow + patience, cancellationToken: stop)).ConfigureAwait(false);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.InvalidArgument)
         {

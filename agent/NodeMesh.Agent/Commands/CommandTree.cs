@@ -23,6 +23,7 @@ internal static class CommandTree
             FileCommands.Plan(),
             NodeCommands.Check(),
             NodeCommands.Cleanup(),
+            CniCommand.Create(),
             CompletionCommand.Create(),
             Version(),
             DocsCommand.Create(),

@@ -1,3 +1,4 @@
+using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Agent.Options;
 using NodeMesh.Agent.Output;
@@ -33,20 +34,24 @@ internal static class NodeCommands
 
     public static Verb Cleanup()
     {
-        var verb = new Verb("cleanup", "Take everything of NodeMesh off this node: programs, tables, rules, routes (root; the agent must be stopped)",
+        var verb = new Verb("cleanup", "Take everything of NodeMesh off this node: programs, tables, rules, routes, the CNI gate (root; the agent must be stopped)",
             new Example("nodemesh cleanup", "After the agent was removed for good"));
-        var options = OptionBinding.To(verb, s_places);
+        var options = OptionBinding.To(verb, [.. s_places, OptionTable.CniBinDir, OptionTable.CniConfDir]);
         verb.Does(parse =>
         {
             try
             {
-                var places = Places(options.Read(parse));
-                var report = Cleaner.Run(places);
+                var values = options.Read(parse);
+                var places = Places(values);
+
+                // Not before it is known that no agent runs, which would put it back.
+                IReadOnlyList<string> removed = [.. Cleaner.Run(places).Removed, .. CniFiles.Remove(values.One(OptionTable.CniBinDir), values.One(OptionTable.CniConfDir))];
                 File.Delete(Path.Combine(places.RunDirectory, "api.sock"));
+                OpenedPods.Take(places.RunDirectory);
                 var output = parse.InvocationConfiguration.Output;
-                foreach (var item in report.Removed)
+                foreach (var item in removed)
                     output.WriteLine($"removed {item}");
-                output.WriteLine(report.Removed.Count == 0 ? "nothing of NodeMesh was on this node" : "this node is as it was");
+                output.WriteLine(removed.Count == 0 ? "nothing of NodeMesh was on this node" : "this node is as it was");
                 return ExitCode.Ok;
             }
             catch (NodeFaultException e)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using NodeMesh.Agent.Api;
+using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Options;
 using NodeMesh.Datapath;
 using NodeMesh.Flows.Metrics;
@@ -35,6 +36,9 @@ internal static class AgentHost
         var changes = new ChangeLog(log);
         var metrics = new MetricPage();
 
+        // What the container runtime says.
+        var podGate = new PodGate(sources.World.Sandboxes);
+
         // What runs.
         using var reconciler = DatapathReconciler.Start(options.Datapath, images);
         foreach (var note in reconciler.StartNotes)
@@ -52,6 +56,7 @@ internal static class AgentHost
             metrics.Observe(MetricCatalog.ReconcileDuration, report.Duration);
             changes.Reconciled(report);
             gate.Reconciled(report);
+            podGate.Reconciled(report);
             if (report.LinkChanges > 0)
                 connections.Wake();
             if (!report.IsConverged)
@@ -70,6 +75,7 @@ internal static class AgentHost
             state.Mesh = new ObservedState.Seen(snapshot, plan);
             metrics.Observe(MetricCatalog.PlanDuration, duration);
             changes.Compiled(snapshot, plan.Diagnostics, duration);
+            podGate.Compiled(plan);
             publisher.Publish(plan);
         }, signals.Fail);
         using var pumpEnd = pump;
@@ -77,21 +83,22 @@ internal static class AgentHost
 
         // Who asks.
         var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections, () => sources.Cluster?.State);
-        MetricFill.Connect(metrics, view, () => accessLog?.Written ?? 0, surfaceOptions.PolicyMetrics);
-        await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, metrics, lines).ConfigureAwait(false);
+        MetricFill.Connect(metrics, view, podGate, () => accessLog?.Written ?? 0, surfaceOptions.PolicyMetrics);
+        await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, podGate, metrics, lines).ConfigureAwait(false);
 
         // What makes it go.
         using var stop = new CancellationTokenSource();
         var heard = sources.RunAsync(stop.Token);
         var snapshots = PumpAsync(sources.World, pump, stop.Token);
+        var cni = new CniInstaller(options.CniGate, options.RunDir, podGate, readiness, log).RunAsync(stop.Token);
         log.LogInformation("NodeMesh {Version} on node {Node} serves {Sources}", ApiMapping.Version, options.Node.Name, sources.Names);
 
-        await (await Task.WhenAny(signals.Asked, heard, snapshots).ConfigureAwait(false)).ConfigureAwait(false);
+        await (await Task.WhenAny(signals.Asked, heard, snapshots, cni).ConfigureAwait(false)).ConfigureAwait(false);
         using var leaving = readiness.Block("the agent is shutting down");
         log.LogInformation("Ending: requests under way get {Seconds} s; the kernel side stays in force", options.Proxy.DrainTimeout.TotalSeconds);
         await proxy.DrainAsync(options.Proxy.DrainTimeout).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(heard, snapshots).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(heard, snapshots, cni).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return ExitCode.Ok;
     }
 

@@ -23,7 +23,7 @@ internal sealed class AgentSurface : IAsyncDisposable
     }
 
     /// <exception cref="CommandFailure">PortInUse.</exception>
-    public static async Task<AgentSurface> StartAsync(IPEndPoint address, string runDir, AgentView view, MetricPage metrics, ILoggerProvider log)
+    public static async Task<AgentSurface> StartAsync(IPEndPoint address, string runDir, AgentView view, PodGate gate, MetricPage metrics, ILoggerProvider log)
     {
         var socket = Path.Combine(runDir, "api.sock");
         Directory.CreateDirectory(runDir);
@@ -40,8 +40,10 @@ internal sealed class AgentSurface : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc();
         builder.Services.AddSingleton(view);
+        builder.Services.AddSingleton(gate);
         var app = builder.Build();
         app.MapGrpcService<ObserverService>();
+        app.MapGrpcService<GateService>();
         app.Map("/metrics", context => MetricsAsync(context, metrics));
         app.Map("/healthz", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
         app.Map("/readyz", context => ReadyAsync(context, view.Readiness));

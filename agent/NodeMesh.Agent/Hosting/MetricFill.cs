@@ -20,7 +20,7 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
 
     /// <param name="logWritten">Access-log records so far.</param>
     /// <param name="byRule">Whether policy rules have series of their own.</param>
-    public static void Connect(MetricPage page, AgentView view, Func<long> logWritten, bool byRule)
+    public static void Connect(MetricPage page, AgentView view, PodGate podGate, Func<long> logWritten, bool byRule)
     {
         var fill = new MetricFill(page, view);
         var gate = new Lock();
@@ -41,6 +41,8 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
                 fill.Proxy(view.Proxy());
                 page.Set(MetricCatalog.ProxyRevision, view.ProxyRevision);
                 page.Count(MetricCatalog.LogWritten, logWritten());
+                page.Set(MetricCatalog.HeldPods, podGate.Waiting);
+                page.Count(MetricCatalog.UnguardedPods, podGate.Unguarded);
             }
         });
     }

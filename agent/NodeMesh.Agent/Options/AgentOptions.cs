@@ -7,7 +7,7 @@ using static NodeMesh.Agent.Options.OptionTable;
 namespace NodeMesh.Agent.Options;
 
 /// <summary>How the operator wants the agent, in groups as their readers need them.</summary>
-internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, SurfaceOptions Surface)
+internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, CniGateOptions CniGate, SurfaceOptions Surface)
 {
     /// <exception cref="CommandFailure">BadOptions: the first value that cannot be.</exception>
     public static AgentOptions Read(OptionValues values)
@@ -19,6 +19,7 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
             ReadDatapath(values),
             new BpfSourceOptions(values.One(BpfCompile), values.OneOr(Clang, "")),
             new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
+            CniGateOptions.Read(values),
             new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog), values.One(OptionTable.PolicyMetrics)));
     }
 
@@ -92,5 +93,24 @@ internal sealed record BpfSourceOptions(bool Compile, string Clang);
 
 /// <param name="Workers">0: one per CPU.</param>
 internal sealed record ProxyTuning(int Workers, TimeSpan DrainTimeout);
+
+internal enum CniGateMode
+{
+    Off,
+    FailClosed,
+    FailOpen,
+}
+
+internal sealed record CniGateOptions(CniGateMode Mode, string BinDir, string ConfDir, TimeSpan Timeout)
+{
+    /// <exception cref="CommandFailure">BadOptions.</exception>
+    public static CniGateOptions Read(OptionValues values)
+    {
+        var timeout = values.One(CniTimeout);
+        if (timeout < TimeSpan.FromSeconds(1) || timeout > TimeSpan.FromMinutes(10))
+            throw new CommandFailure(ExitCode.BadOptions, $"{CniTimeout.Name}: from 1 s to 10 m expected");
+        return new CniGateOptions(values.One(OptionTable.CniGate), Path.GetFullPath(values.One(CniBinDir)), Path.GetFullPath(values.One(CniConfDir)), timeout);
+    }
+}
 
 internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog, bool PolicyMetrics);

@@ -85,6 +85,13 @@ internal static class OptionParsers
         return text is "audit" or "enforce";
     }
 
+    public static bool Gate(string text, out CniGateMode value, out string why)
+    {
+        why = "off, fail-closed or fail-open expected";
+        value = text switch { "fail-closed" => CniGateMode.FailClosed, "fail-open" => CniGateMode.FailOpen, _ => CniGateMode.Off };
+        return text is "off" or "fail-closed" or "fail-open";
+    }
+
     /// <summary>A prime from 3 to 131071.</summary>
     public static bool Prime(string text, out int value, out string why)
     {

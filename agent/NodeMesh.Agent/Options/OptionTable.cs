@@ -46,11 +46,15 @@ internal static class OptionTable
     public static readonly OptionSpec<LogLevel> LogLevel = new("--log-level", "LEVEL", "info", Level, "debug, info, warning or error");
     public static readonly OptionSpec<TextFormat> LogFormat = new("--log-format", "FORMAT", "text", Format, "text or json; the log goes to stderr");
     public static readonly OptionSpec<AccessLogMode> AccessLog = new("--access-log", "FORMAT", "off", OptionParsers.AccessLog, "off, text (Envoy's default format) or json: a line per request on stdout");
+    public static readonly OptionSpec<CniGateMode> CniGate = new("--cni-gate", "MODE", "off", Gate, "off, fail-closed or fail-open: a pod starts only once its policy is in force, by a plugin chained into the node's CNI list; with the agent away or too slow it does not start, or starts all the same; see cni.md");
+    public static readonly OptionSpec<string> CniBinDir = new("--cni-bin-dir", "DIR", "/opt/cni/bin", Text, "Where the runtime looks for CNI plugins");
+    public static readonly OptionSpec<string> CniConfDir = new("--cni-conf-dir", "DIR", "/etc/cni/net.d", Text, "Where the runtime looks for CNI lists, of which it uses the first");
+    public static readonly OptionSpec<TimeSpan> CniTimeout = new("--cni-timeout", "TIME", "30s", Duration, "So long a pod's start is held at most, 1 s to 10 m");
 
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
         ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
-        CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
+        CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, CniGate, CniBinDir, CniConfDir, CniTimeout, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

@@ -37,7 +37,7 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 {
     private const byte LinkScope = 253;
 
-    private Dictionary<ObjectName, NetInterface> _last = [];
+    private Dictionary<(ObjectName, string?), NetInterface> _last = [];
     private List<NetInterface> _host = [];
     private Dictionary<(ObjectName, Attachment), PodLink> _links = [];
 
@@ -93,14 +93,14 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         var byIndex = host.ToDictionary(i => i.Ifindex);
         foreach (var endpoint in missing.Keys.ToArray())
         {
-            if (_last.TryGetValue(endpoint.Name, out var before) && byIndex.TryGetValue(before.Ifindex, out var there) && IsSame(there, before) && taken.TryAdd(before.Ifindex, endpoint))
+            if (_last.TryGetValue(Incarnation(endpoint), out var before) && byIndex.TryGetValue(before.Ifindex, out var there) && IsSame(there, before) && taken.TryAdd(before.Ifindex, endpoint))
             {
                 missing.Remove(endpoint);
                 found[endpoint] = new Way(before.Ifindex, "", false, "");
             }
         }
 
-        _last = found.ToDictionary(f => f.Key.Name, f => byIndex[f.Value.Ifindex]);
+        _last = found.ToDictionary(f => Incarnation(f.Key), f => byIndex[f.Value.Ifindex]);
         var links = found.ToDictionary(f => f.Key, f =>
             known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value.Ifindex], f.Value.Ifindex) with { Netns = f.Value.Netns, IsShown = f.Value.IsShown });
         var cookies = new Dictionary<(int Ifindex, int NetnsId, MacAddress Mac), ulong>();
@@ -110,6 +110,9 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
         return new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
     }
+
+    /// <summary>The interface of a pod's last sandbox is not that of its next one.</summary>
+    private static (ObjectName, string?) Incarnation(EndpointPlan endpoint) => (endpoint.Name, endpoint.Attachment.Sandbox);
 
     /// <summary>Straight into the pod leads only a veth whose other end is the pod's own interface: not a port of a bridge, behind which stands another link address.</summary>
     private PodLink LinkOf(NetInterface? host, int ifindex)
@@ -174,6 +177,8 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
     private Way ByProcess(EndpointPlan endpoint, List<NetInterface> host)
     {
         var attachment = endpoint.Attachment;
+        if (!string.IsNullOrEmpty(attachment.Sandbox) && File.Exists(attachment.Sandbox))
+            return Through([attachment.Sandbox], attachment.HostInterface, host) with { IsShown = true };
         if (string.IsNullOrEmpty(attachment.Uid))
             return Way.None("");
         var pod = pods.Find(attachment.Uid);

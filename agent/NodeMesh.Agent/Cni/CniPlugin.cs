@@ -1,0 +1,170 @@
+using System.Text.Json;
+using Grpc.Core;
+using NodeMesh.Agent.Api;
+
+namespace NodeMesh.Agent.Cni;
+
+/// <summary>
+/// The chained CNI plugin. It makes nothing and changes nothing: ADD tells the agent the pod's network and waits until its policy is in force, and passes on what the
+/// plugins before it made. Runs once for each command, so it touches no part of the binary that it does not need.
+/// </summary>
+internal static class CniPlugin
+{
+    /// <summary>Name of the executable and of the entry in a list.</summary>
+    public const string Type = "nodemesh-cni";
+
+    private static readonly TimeSpan s_slack = TimeSpan.FromSeconds(5);
+
+    /// <summary>A runtime starts a plugin with this set and without arguments.</summary>
+    public static bool IsAsked(string[] args) => args.Length == 0 && Environment.GetEnvironmentVariable("CNI_COMMAND") is { Length: > 0 };
+
+    /// <summary>The exit code.</summary>
+    public static async Task<int> RunAsync(Func<string, string?> environment, TextReader input, TextWriter output, TextWriter error)
+    {
+        var version = CniConfig.NewestVersion;
+        try
+        {
+            var command = environment("CNI_COMMAND") is { Length: > 0 } given ? given : throw Missing("CNI_COMMAND");
+            var text = await input.ReadToEndAsync().ConfigureAwait(false);
+            if (command == "VERSION")
+            {
+                await output.WriteLineAsync(Versions()).ConfigureAwait(false);
+                return 0;
+            }
+
+            var config = CniConfig.Read(text);
+            version = config.Version;
+            await (command switch
+            {
+                "ADD" => AddAsync(config, CniPod.Read(environment), output, error),
+                "CHECK" => CheckAsync(config, CniPod.Read(environment)),
+                "DEL" => DeleteAsync(config, environment("CNI_CONTAINERID") is { Length: > 0 } id ? id : throw Missing("CNI_CONTAINERID"), error),
+                "GC" => CollectAsync(config, error),
+                "STATUS" => StatusAsync(config),
+                _ => throw new CniException(CniCode.InvalidEnvironment, $"CNI_COMMAND \"{command}\" is not known"),
+            }).ConfigureAwait(false);
+            return 0;
+        }
+        catch (CniException e)
+        {
+            await output.WriteLineAsync(e.Json(version)).ConfigureAwait(false);
+            return 1;
+        }
+        catch (IOException e)
+        {
+            await output.WriteLineAsync(new CniException(CniCode.IoFailure, e.Message).Json(version)).ConfigureAwait(false);
+            return 1;
+        }
+    }
+
+    internal static CniException Missing(string variable) => new(CniCode.InvalidEnvironment, $"{variable} is not set");
+
+    private static async Task AddAsync(CniConfig config, CniPod pod, TextWriter output, TextWriter error)
+    {
+        if (config.PrevResult is not { } result)
+            throw new CniException(CniCode.InvalidConfiguration, $"no prevResult: {Type} must not be first in the list", "it makes no network, but holds a pod until policy is in force on the one that another plugin made");
+        if (pod.Name.Length > 0)
+            await HoldAsync(config, pod, error).ConfigureAwait(false);
+        await output.WriteLineAsync(result).ConfigureAwait(false);
+    }
+
+    private static async Task HoldAsync(CniConfig config, CniPod pod, TextWriter error)
+    {
+        var request = new HoldRequest
+        {
+            ContainerId = pod.ContainerId,
+            Namespace = pod.Namespace,
+            Name = pod.Name,
+            Uid = pod.Uid,
+            Netns = pod.Netns,
+            TimeoutMs = (long)config.Timeout.TotalMilliseconds,
+        };
+        request.Addresses.AddRange(config.Addresses);
+        var (reason, isAway) = await AskAsync(config, (gate, call) => gate.HoldAsync(request, call)).ConfigureAwait(false) switch
+        {
+            ({ InForce: true }, _) => ("", false),
+            ({ } reply, _) => ($"after {config.Timeout.TotalSeconds:0} s the policy of pod {pod} is not in force: {reply.Reason}", false),
+            (null, var why) => (why, true),
+        };
+        if (reason.Length == 0)
+            return;
+        if (!config.FailsOpen)
+            throw new CniException(isAway ? CniCode.TryAgainLater : CniCode.NotInForce, reason, "the pod does not start before its policy is in force (--cni-gate=fail-closed)");
+        await error.WriteLineAsync($"{Type}: pod {pod} starts WITHOUT its policy in force: {reason}").ConfigureAwait(false);
+        OpenedPods.Note(config.RunDir, pod.ContainerId, $"{pod}: {reason}");
+    }
+
+    private static async Task CheckAsync(CniConfig config, CniPod pod)
+    {
+        if (config.PrevResult is null)
+            throw new CniException(CniCode.InvalidConfiguration, "no prevResult: CHECK is for what ADD made");
+        if (pod.Name.Length == 0)
+            return;
+        var (reply, why) = await AskAsync(config, (gate, call) => gate.CheckAsync(new CheckRequest { Namespace = pod.Namespace, Name = pod.Name }, call)).ConfigureAwait(false);
+
+        // With the agent away the kernel goes on enforcing; that is no fault of this pod.
+        if (reply is null && !config.FailsOpen)
+            throw new CniException(CniCode.TryAgainLater, why);
+        if (reply is { InForce: false })
+            throw new CniException(CniCode.NotInForce, $"the policy of pod {pod} is not in force: {reply.Reason}");
+    }
+
+    // What an agent that is away does not hear, it does not need: it knows no sandboxes when it starts.
+    private static async Task DeleteAsync(CniConfig config, string containerId, TextWriter error)
+    {
+        var (reply, why) = await AskAsync(config, (gate, call) => gate.ReleaseAsync(new ReleaseRequest { ContainerId = containerId }, call)).ConfigureAwait(false);
+        if (reply is null)
+            await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
+        OpenedPods.Forget(config.RunDir, containerId);
+    }
+
+    private static async Task CollectAsync(CniConfig config, TextWriter error)
+    {
+        if (config.ValidAttachments is not { } valid)
+            throw new CniException(CniCode.InvalidConfiguration, "GC without cni.dev/valid-attachments");
+        var request = new KeepRequest();
+        request.ContainerIds.AddRange(valid);
+        var (reply, why) = await AskAsync(config, (gate, call) => gate.KeepAsync(request, call)).ConfigureAwait(false);
+        if (reply is null)
+            await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
+    }
+
+    private static async Task StatusAsync(CniConfig config)
+    {
+        var (reply, why) = await AskAsync(config, (gate, call) => gate.CheckAsync(new CheckRequest(), call)).ConfigureAwait(false);
+        if (reply is null && !config.FailsOpen)
+            throw new CniException(CniCode.NotAvailable, why);
+    }
+
+    /// <summary>The agent's answer, or why there is none.</summary>
+    private static async Task<(T? Reply, string Why)> AskAsync<T>(CniConfig config, Func<Gate.GateClient, CallOptions, AsyncUnaryCall<T>> question)
+        where T : class
+    {
+        using var agent = new AgentClient(config.RunDir);
+        try
+        {
+            return (await agent.AskAsync(channel => new Gate.GateClient(channel), question, config.Timeout + s_slack, CancellationToken.None).ConfigureAwait(false), "");
+        }
+        catch (CommandFailure e)
+        {
+            return (null, e.Message);
+        }
+    }
+
+    private static string Versions()
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("cniVersion", CniConfig.NewestVersion);
+            writer.WriteStartArray("supportedVersions");
+            foreach (var version in CniConfig.Versions)
+                writer.WriteStringValue(version);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+    }
+}

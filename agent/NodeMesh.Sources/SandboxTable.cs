@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using NodeMesh.Model;
+
+namespace NodeMesh.Sources;
+
+/// <summary>
+/// What the container runtime told of pods' networks, laid over what the API says of the pods: the runtime knows an address before the API does, and a namespace
+/// before there is a process in it. Any thread may write.
+/// </summary>
+public sealed class SandboxTable
+{
+    private readonly Action _changed;
+
+    // In the order of telling: of two sandboxes of one pod the later is the pod's.
+    private ImmutableList<Sandbox> _told = [];
+    private Overlay _last = new([], [], []);
+
+    private sealed record Overlay(ImmutableList<Sandbox> Told, ImmutableArray<Workload> From, ImmutableArray<Workload> To);
+
+    internal SandboxTable(Action changed) => _changed = changed;
+
+    /// <summary>Also forgets what is gone without a word: sandboxes whose namespace is no more.</summary>
+    public void Add(Sandbox sandbox) => Update(told => told.RemoveAll(s => s.ContainerId == sandbox.ContainerId || !File.Exists(s.Netns)).Add(sandbox));
+
+    /// <summary>More than once is the same as once.</summary>
+    public void Remove(string containerId) => Update(told => told.RemoveAll(s => s.ContainerId == containerId));
+
+    /// <summary>Forgets all others.</summary>
+    public void Keep(IReadOnlySet<string> containerIds) => Update(told => told.RemoveAll(s => !containerIds.Contains(s.ContainerId)));
+
+    /// <summary>Changes whenever something was told.</summary>
+    internal object Version => Volatile.Read(ref _told);
+
+    /// <summary>The same array as before when nothing changed. From the world's task only.</summary>
+    internal ImmutableArray<Workload> Apply(ImmutableArray<Workload> workloads)
+    {
+        var told = Volatile.Read(ref _told);
+        if (_last.From == workloads && ReferenceEquals(_last.Told, told))
+            return _last.To;
+        var result = workloads;
+        if (told.Count > 0)
+        {
+            var before = _last.To.IsDefaultOrEmpty ? [] : _last.To;
+            var next = workloads.ToBuilder();
+            foreach (var sandbox in told)
+                if (Find(workloads, sandbox.Pod) is var at and >= 0 && IsOf(sandbox, workloads[at]))
+                    next[at] = Same(before, With(workloads[at], sandbox));
+            result = next.ToImmutable();
+        }
+
+        _last = new Overlay(told, workloads, result);
+        return result;
+    }
+
+    private void Update(Func<ImmutableList<Sandbox>, ImmutableList<Sandbox>> change)
+    {
+        if (ImmutableInterlocked.Update(ref _told, change))
+            _changed();
+    }
+
+    private static bool IsOf(Sandbox sandbox, Workload pod) =>
+        !pod.HostNetwork && (sandbox.Uid.Length == 0 || string.IsNullOrEmpty(pod.Attachment.Uid) || pod.Attachment.Uid == sandbox.Uid);
+
+    // The API repeats later what the runtime said first, and until then may say what was so before the pod started again.
+    private static Workload With(Workload pod, Sandbox sandbox) => pod with
+    {
+        Attachment = pod.Attachment with { Sandbox = sandbox.Netns },
+        Addresses = sandbox.Addresses.IsEmpty || pod.Addresses.Order().SequenceEqual(sandbox.Addresses.Order()) ? pod.Addresses : sandbox.Addresses,
+    };
+
+    /// <summary>The object of the last overlay when it is the same: what is compiled from it is kept.</summary>
+    private static Workload Same(ImmutableArray<Workload> before, Workload pod) => Find(before, pod.Name) is var at and >= 0 && before[at] == pod ? before[at] : pod;
+
+    private static int Find(ImmutableArray<Workload> workloads, ObjectName name)
+    {
+        var (low, high) = (0, workloads.Length - 1);
+        while (low <= high)
+        {
+            var middle = (low + high) / 2;
+            switch (workloads[middle].Name.CompareTo(name))
+            {
+                case 0: return middle;
+                case < 0: low = middle + 1; break;
+                default: high = middle - 1; break;
+            }
+        }
+
+        return -1;
+    }
+}
