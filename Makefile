@@ -4,6 +4,7 @@ SHELL := /bin/sh
 
 CONFIGURATION ?= Release
 CASES         ?= 1000000
+IMAGE         ?= localhost/nodemesh:0.1.0
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -61,6 +62,19 @@ check: bpf native ## Before each commit: generated files, format, unit tests
 	@$(DOTNET) run --project native/NodeMesh.AbiGen -c $(CONFIGURATION) -- --check
 	@$(MAKE) --no-print-directory lint
 	@$(DOTNET) test tests/NodeMesh.Unit.Tests -c $(CONFIGURATION) $(QUIET)
+
+.PHONY: image
+image: ## Build the container image from source (docker or buildah); IMAGE= names it
+	@deploy/image/build $(IMAGE)
+
+.PHONY: image-host
+image-host: build ## The same from the binary that this machine builds (buildah): asks no registry
+	@deploy/image/build $(IMAGE) host
+
+.PHONY: manifests-check
+manifests-check: bpf native ## Check deploy/ without a cluster: kinds, references, options, roles; as kubectl renders it where that is
+	@if command -v kubectl > /dev/null; then for k in deploy deploy/cleanup; do kubectl kustomize $$k > /dev/null || exit 1; done; fi
+	@$(DOTNET) test tests/NodeMesh.Unit.Tests -c $(CONFIGURATION) $(QUIET) --filter 'FullyQualifiedName~NodeMesh.Unit.Tests.Deploy|FullyQualifiedName~CrdTests|FullyQualifiedName~DocsTests'
 
 .PHONY: test
 test: setup build ## Set up, build, run every test (root)

@@ -12,11 +12,12 @@ internal static class DocsCommand
         ["metrics.md"] = MetricDocs.Page(),
         ["options.md"] = OptionDocs.Page(),
         ["cli.md"] = CliDocs.Page(CommandTree.Build()),
+        ["../deploy/configmap.yaml"] = OptionDocs.ConfigMap(),
     };
 
     public static Verb Create()
     {
-        var verb = new Verb("docs", "Write docs/metrics.md, docs/options.md and docs/cli.md",
+        var verb = new Verb("docs", "Write docs/metrics.md, docs/options.md, docs/cli.md and deploy/configmap.yaml",
             new Example("nodemesh docs docs", "Write them"),
             new Example("nodemesh docs --check docs", "Fail when one is stale"))
         { Hidden = true };

@@ -4,9 +4,23 @@ using NodeMesh.Datapath;
 
 namespace NodeMesh.Agent.Options;
 
-/// <summary>docs/options.md.</summary>
+/// <summary>docs/options.md and deploy/configmap.yaml.</summary>
 internal static class OptionDocs
 {
+    /// <summary>Where a cluster wants another value than a node by itself.</summary>
+    private static readonly Dictionary<OptionSpec, string> s_inCluster = new() { [OptionTable.CniGate] = "fail-closed" };
+
+    /// <summary>Every option as a variable of the DaemonSet's pods. The node's name is not among them, since it differs from pod to pod.</summary>
+    public static string ConfigMap()
+    {
+        var map = new StringBuilder();
+        map.Append("# Every option of the agent, see docs/options.md; empty: its default. Written by `nodemesh docs`: change values in an overlay.\n");
+        map.Append("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: nodemesh-agent\n  namespace: nodemesh-system\ndata:\n");
+        foreach (var option in OptionTable.All.Where(o => o != OptionTable.NodeName))
+            map.Append(CultureInfo.InvariantCulture, $"  # {option.Help}\n  {option.Environment}: \"{s_inCluster.GetValueOrDefault(option, option.Default)}\"\n");
+        return map.ToString();
+    }
+
     public static string Page()
     {
         var page = new StringBuilder();
