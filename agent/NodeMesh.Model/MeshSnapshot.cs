@@ -27,6 +27,9 @@ public sealed record NodeFacts(string NodeName, ImmutableArray<IpAddr> Addresses
     /// <summary>NodePorts are served at the node's addresses in these blocks; empty: at all.</summary>
     public ImmutableArray<IpPrefix> NodePortBlocks { get; init; } = [];
 
+    /// <summary>Services are served at the node's own devices and ports, too; otherwise kube-proxy does that.</summary>
+    public bool ReplacesKubeProxy { get; init; } = true;
+
     /// <summary>Where the node's processes listen, the agent itself left out.</summary>
     public ImmutableHashSet<BusyPort> BusyPorts { get; init; } = [];
 

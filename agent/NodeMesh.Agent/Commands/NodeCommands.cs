@@ -22,7 +22,7 @@ internal static class NodeCommands
         verb.Options.Add(output);
         verb.Does(parse =>
         {
-            KernelFeature[] features = [.. KernelProbe.Run(Places(options.Read(parse))), .. NodeChecks.Programs()];
+            KernelFeature[] features = [.. KernelProbe.Run(Places(options.Read(parse))), .. NodeChecks.Programs(), NodeChecks.KubeProxy()];
             var able = features.All(f => f.Ok || !f.Required);
             var attach = features.FirstOrDefault(f => f.Name == "tcx") switch { null => "not known without privilege", { Ok: true } => "tcx", _ => "clsact" };
             var result = new CheckResult(able, attach, [.. features.Select(f => new CheckedFeature(f.Name, f.Ok, f.Required, f.Detail, f.Lost, f.Cure))]);

@@ -71,7 +71,8 @@ internal static class AgentHost
         using var healthChecks = new HealthCheckPorts(() => readiness.IsReady, log);
         pump = new PlanPump(facts.Current, (snapshot, plan, duration) =>
         {
-            healthChecks.Set(HealthAnswer.Of(snapshot, options.Node.Name));
+            if (options.Node.ReplacesKubeProxy)
+                healthChecks.Set(HealthAnswer.Of(snapshot, options.Node.Name));
             state.Mesh = new ObservedState.Seen(snapshot, plan);
             metrics.Observe(MetricCatalog.PlanDuration, duration);
             changes.Compiled(snapshot, plan.Diagnostics, duration);

@@ -44,6 +44,22 @@ internal static class NodeChecks
         ];
     }
 
+    /// <summary>What a kube-proxy, running or gone, has on this node.</summary>
+    public static KernelFeature KubeProxy()
+    {
+        const string Cure = "when kube-proxy does not run any more: kube-proxy --cleanup on this node";
+        try
+        {
+            var found = KubeProxyRules.Find();
+            return new("kube-proxy rules", found.Count == 0, false, found.Count == 0 ? "none" : string.Join(", ", found),
+                "what NodeMesh does not serve is translated by those rules, which nobody may keep up to date any more", Cure);
+        }
+        catch (SyscallException e)
+        {
+            return new("kube-proxy rules", true, false, $"not known: {e.Message}", "", Cure);
+        }
+    }
+
     public static ExitCode CodeOf(NodeFault fault) => fault switch
     {
         NodeFault.NotPrivileged => ExitCode.NotPrivileged,

@@ -65,15 +65,16 @@ internal sealed record NodeOptions(
     Balancing Balancing,
     int MaglevTableSize,
     bool AuditsPolicies,
+    bool ReplacesKubeProxy,
     PolicyRoom PolicyRoom)
 {
     /// <summary>What a plan depends on; these are options of <c>nodemesh plan</c> too.</summary>
-    public static readonly OptionSpec[] Specs = [NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, OptionTable.MaglevTableSize, PolicyMode, OptionTable.MapSize];
+    public static readonly OptionSpec[] Specs = [NodeName, NodeAddress, GatewayAddress, NodePortAddresses, OptionTable.KubeProxyReplacement, LbAlgorithm, OptionTable.MaglevTableSize, PolicyMode, OptionTable.MapSize];
 
     /// <exception cref="CommandFailure">BadOptions.</exception>
     public static NodeOptions Read(OptionValues values) => new(
         values.OneOr(NodeName, Environment.MachineName), values.Many(NodeAddress), values.Many(GatewayAddress), values.Many(NodePortAddresses),
-        values.One(LbAlgorithm), values.One(OptionTable.MaglevTableSize), values.One(PolicyMode), Room(AgentOptions.ReadMapSizes(values)));
+        values.One(LbAlgorithm), values.One(OptionTable.MaglevTableSize), values.One(PolicyMode), values.One(OptionTable.KubeProxyReplacement), Room(AgentOptions.ReadMapSizes(values)));
 
     private static PolicyRoom Room(MapSizes sizes) => new(sizes.Verdicts, sizes.Classes);
 
@@ -83,6 +84,7 @@ internal sealed record NodeOptions(
         Balancing = Balancing,
         MaglevTableSize = MaglevTableSize,
         AuditsPolicies = AuditsPolicies,
+        ReplacesKubeProxy = ReplacesKubeProxy,
         PolicyRoom = PolicyRoom,
     };
 }

@@ -15,6 +15,7 @@ internal static class OptionTable
     public static readonly OptionSpec<IpAddr> NodeAddress = new("--node-address", "IP", "", Address, "An address of this node", true) { DefaultWords = "those on its interfaces, followed as they change" };
     public static readonly OptionSpec<IpAddr> GatewayAddress = new("--gateway-address", "IP", "", Address, "Where Gateways listen that name no address", true) { DefaultWords = "every address of the node" };
     public static readonly OptionSpec<IpPrefix> NodePortAddresses = new("--nodeport-addresses", "CIDR", "", Block, "NodePorts are served at the node's addresses in this block", true) { DefaultWords = "all of them" };
+    public static readonly OptionSpec<bool> KubeProxyReplacement = new("--kube-proxy-replacement", "BOOL", "true", Flag, "Node ports, host ports, external and load balancer addresses are served here, before any rule of kube-proxy; false: they are left to a kube-proxy that runs beside, and only what pods and processes of the node ask of services is served; see services.md");
     public static readonly OptionSpec<Balancing> LbAlgorithm = new("--lb-algorithm", "NAME", "random", Algorithm, "random or maglev: how a connection's backend is chosen where a service does not say by the annotation nodemesh.io/lb-algorithm");
     public static readonly OptionSpec<int> MaglevTableSize = new("--maglev-table-size", "N", "1021", Prime, "Places in a service's Maglev table, a prime: about a hundred times the backends; the same on every node");
     public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts it");
@@ -54,7 +55,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
+        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, KubeProxyReplacement, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
         CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, CniGate, CniBinDir, CniConfDir, CniTimeout, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

@@ -10,7 +10,7 @@ internal static class HostPortFrontends
 {
     /// <summary>Pods of this node with host ports, by name.</summary>
     public static ImmutableArray<Workload> Pods(MeshSnapshot mesh, NodeView node) =>
-        [.. mesh.Workloads.Where(w => w.HostPorts.Length > 0 && w.Addresses.Length > 0 && node.Name.Length > 0 && w.NodeName == node.Name)];
+        !node.ServesOutside ? [] : [.. mesh.Workloads.Where(w => w.HostPorts.Length > 0 && w.Addresses.Length > 0 && node.Name.Length > 0 && w.NodeName == node.Name)];
 
     public static Fragment Of(Workload pod, NodeView node, ImmutableHashSet<BusyPort> busy)
     {

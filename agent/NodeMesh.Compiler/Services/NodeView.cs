@@ -9,9 +9,10 @@ namespace NodeMesh.Compiler.Services;
 /// <param name="NodePortAddresses">Where NodePorts are served.</param>
 /// <param name="GatewayAddresses">Where Gateways listen that name no address; none: everywhere.</param>
 /// <param name="LoopbackNodePorts">At which loopback addresses they are, too: for processes of the node.</param>
+/// <param name="ServesOutside">Whether node ports, host ports, external and load balancer addresses are ours; otherwise kube-proxy has them.</param>
 internal sealed record NodeView(
     string Name, string Zone, ImmutableArray<IpAddr> Addresses, ImmutableArray<IpAddr> GatewayAddresses, ImmutableArray<IpAddr> NodePortAddresses,
-    ImmutableArray<IpAddr> LoopbackNodePorts, Balancing Balancing, int TableSize)
+    ImmutableArray<IpAddr> LoopbackNodePorts, Balancing Balancing, int TableSize, bool ServesOutside = true)
 {
     public static readonly ImmutableArray<IpAddr> Loopbacks = [IpAddr.From(IPAddress.Loopback), IpAddr.From(IPAddress.IPv6Loopback)];
 
@@ -29,7 +30,8 @@ internal sealed record NodeView(
             [.. node.Addresses.Where(Serves)],
             [.. Loopbacks.Where(Serves)],
             node.Balancing,
-            node.MaglevTableSize);
+            node.MaglevTableSize,
+            node.ReplacesKubeProxy);
     }
 
     public bool SameAs(NodeView other) =>

@@ -58,7 +58,8 @@ internal static class ServiceFrontends
                 to.Add(address, port.Port, port.Protocol, FrontendKind.ClusterIp, draft, clusterFlags, inside, inside, null, $"{field}.port");
         }
 
-        AddExternal(service, port, ipv4, node, to, draft, flags, cluster, local, isServed);
+        if (node.ServesOutside)
+            AddExternal(service, port, ipv4, node, to, draft, flags, cluster, local, isServed);
     }
 
     /// <summary>From outside by the external policy; pods and the node itself get there as by policy Cluster.</summary>

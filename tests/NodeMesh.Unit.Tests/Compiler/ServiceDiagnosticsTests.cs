@@ -45,6 +45,17 @@ public sealed class ServiceDiagnosticsTests
     }
 
     [Test]
+    public void Beside_kube_proxy_only_cluster_addresses_are_served()
+    {
+        var mesh = Mesh(NodePort("web", 30080) with { ExternalIps = [IpAddr.Parse("203.0.113.7")], LoadBalancerIps = [IpAddr.Parse("203.0.113.8")] });
+        var alone = MeshCompiler.Compile(mesh, s_node);
+        Assert.That(alone.Kernel.Frontends.Count, Is.EqualTo(1 + 3 + 2));
+        var beside = MeshCompiler.Compile(mesh, s_node with { ReplacesKubeProxy = false }, alone);
+        Assert.That(beside.Kernel.Frontends.Select(f => f.Key.Addr.ToString()), Is.EqualTo(new[] { mesh.Services[0].ClusterIps[0].ToString() }));
+        Assert.That(MeshCompiler.Compile(mesh, s_node, beside).Kernel.Frontends.Count, Is.EqualTo(1 + 3 + 2));
+    }
+
+    [Test]
     public void Two_services_that_want_one_node_port_are_told_and_the_first_keeps_it()
     {
         var first = NodePort("a", 30080);
