@@ -6,10 +6,12 @@ namespace NodeMesh.Agent.Cni;
 internal static class CniFiles
 {
     private const UnixFileMode Executable = (UnixFileMode)0b111_101_101;
-    private const string List = ".conflist";
 
     // As libcni has them.
-    private static readonly string[] s_extensions = [".conf", List, ".json"];
+    private static readonly string[] s_extensions = [".conf", ".conflist", ".json"];
+
+    /// <summary>Where the runtime's first file is a single plugin's, which has no place for a second: a list of both that comes before it.</summary>
+    private const string OwnList = "0-nodemesh-cni.conflist";
 
     /// <summary>Puts both where they are missing or not as they should be.</summary>
     /// <param name="binary">What becomes the executable.</param>
@@ -31,14 +33,33 @@ internal static class CniFiles
         }
 
         var path = Lists(options.ConfDir).FirstOrDefault() ?? throw new IOException($"there is no CNI configuration in {options.ConfDir} yet");
+        var own = Path.Combine(options.ConfDir, OwnList);
         try
         {
             var text = File.ReadAllText(path);
-            var wanted = ConflistText.With(text, CniPlugin.Type, CniConfig.Entry(CniPlugin.Type, runDir, options.Mode == CniGateMode.FailOpen, options.Timeout));
+            var entry = CniConfig.Entry(CniPlugin.Type, runDir, options.Mode == CniGateMode.FailOpen, options.Timeout);
+            if (ConflistText.ListOf(text, entry) is { } list)
+            {
+                if (!File.Exists(own) || File.ReadAllText(own) != list)
+                {
+                    Write(own, list, File.GetUnixFileMode(path));
+                    done.Add($"wrote {own}, a list of {path} and {CniPlugin.Type}");
+                }
+
+                return done;
+            }
+
+            var wanted = ConflistText.With(text, CniPlugin.Type, entry);
             if (wanted != text)
             {
                 Replace(path, wanted);
                 done.Add($"chained {CniPlugin.Type} into {path}");
+            }
+
+            if (File.Exists(own))
+            {
+                File.Delete(own);
+                done.Add($"deleted {own}: {path} is a list now");
             }
         }
         catch (FormatException e)
@@ -64,33 +85,37 @@ internal static class CniFiles
             done.Add($"{CniPlugin.Type} in {path}");
         }
 
-        var executable = Path.Combine(binDir, CniPlugin.Type);
-        if (File.Exists(executable))
+        foreach (var path in new[] { Path.Combine(confDir, OwnList), Path.Combine(binDir, CniPlugin.Type) }.Where(File.Exists))
         {
-            File.Delete(executable);
-            done.Add(executable);
+            File.Delete(path);
+            done.Add(path);
         }
 
         return done;
     }
 
-    /// <summary>In the order in which a runtime looks, which uses the first.</summary>
+    /// <summary>Others' files, in the order in which a runtime looks, which uses the first.</summary>
     private static IEnumerable<string> Lists(string confDir) => !Directory.Exists(confDir) ? []
-        : Directory.EnumerateFiles(confDir).Where(f => s_extensions.Contains(Path.GetExtension(f)) && Path.GetFileName(f)[0] != '.').Order(StringComparer.Ordinal);
+        : Directory.EnumerateFiles(confDir).Where(f => s_extensions.Contains(Path.GetExtension(f)) && Path.GetFileName(f) is var name && name[0] != '.' && name != OwnList).Order(StringComparer.Ordinal);
 
     /// <summary>At once, and with the mode that it had. A file that is a link stays one.</summary>
     private static void Replace(string path, string text)
     {
         var real = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-        var temporary = Path.Combine(Path.GetDirectoryName(real)!, $".{Path.GetFileName(real)}.nodemesh.tmp");
+        Write(real, text, File.GetUnixFileMode(real));
+    }
+
+    private static void Write(string path, string text, UnixFileMode mode)
+    {
+        var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.nodemesh.tmp");
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
         {
             file.Write(System.Text.Encoding.UTF8.GetBytes(text));
             file.Flush(flushToDisk: true);
         }
 
-        File.SetUnixFileMode(temporary, File.GetUnixFileMode(real));
-        File.Move(temporary, real, overwrite: true);
+        File.SetUnixFileMode(temporary, mode);
+        File.Move(temporary, path, overwrite: true);
     }
 
     private static bool IsSame(string one, string other)

@@ -17,8 +17,7 @@ internal static class ConflistText
     {
         var bytes = Encoding.UTF8.GetBytes(text);
         var (plugins, version) = Read(bytes);
-        if (!CniConfig.Versions.Contains(version))
-            throw new FormatException($"its cniVersion is \"{version}\"; {CniConfig.Versions[0]} to {CniConfig.NewestVersion} can be chained");
+        CheckVersion(version);
         if (plugins.FindIndex(p => p.Type == type) is var at and >= 0)
         {
             var (start, end, _) = plugins[at];
@@ -29,6 +28,44 @@ internal static class ConflistText
             throw new FormatException("it lists no plugin that makes a network");
         var space = Encoding.UTF8.GetString(bytes, SpaceBefore(bytes, last.Start), last.Start - SpaceBefore(bytes, last.Start));
         return $"{Encoding.UTF8.GetString(bytes, 0, last.End)},{space}{entry}{Encoding.UTF8.GetString(bytes, last.End, bytes.Length - last.End)}";
+    }
+
+    /// <summary>A list of a single plugin's configuration and the entry; null when the text is a list already.</summary>
+    /// <exception cref="FormatException">Neither of both, or of a version that cannot be chained.</exception>
+    public static string? ListOf(string text, string entry)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            var root = document.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || root.TryGetProperty("plugins", out _))
+                return null;
+            string Text(string field) => root.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+            if (Text("type").Length == 0 || Text("name").Length == 0)
+                throw new FormatException("it is neither a list nor a plugin's configuration, which has a name and a type");
+            CheckVersion(Text("cniVersion"));
+            return $$"""
+                {
+                  "cniVersion": "{{JsonEncodedText.Encode(Text("cniVersion"))}}",
+                  "name": "{{JsonEncodedText.Encode(Text("name"))}}",
+                  "plugins": [
+                    {{root.GetRawText()}},
+                    {{entry}}
+                  ]
+                }
+
+                """;
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"it is no JSON: {e.Message}", e);
+        }
+    }
+
+    private static void CheckVersion(string version)
+    {
+        if (!CniConfig.Versions.Contains(version))
+            throw new FormatException($"its cniVersion is \"{version}\"; {CniConfig.Versions[0]} to {CniConfig.NewestVersion} can be chained");
     }
 
     /// <summary>The text without it; the same when it is not there, or nothing that could have it.</summary>

@@ -1,4 +1,5 @@
 using NodeMesh.Datapath;
+using NodeMesh.Datapath.Tables;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Sources;
@@ -9,8 +10,12 @@ namespace NodeMesh.Agent.Hosting;
 /// Holds a pod's start until its policy is in force: the runtime tells the pod's network before any process of the pod runs, and waits. From the telling on the pod
 /// goes the way of every other: snapshot, plan, kernel; here is only watched when it has arrived.
 /// </summary>
-internal sealed class PodGate(SandboxTable sandboxes)
+/// <param name="time">Null: the system's clock.</param>
+internal sealed class PodGate(SandboxTable sandboxes, TimeProvider? time = null)
 {
+    /// <summary>What is missing in these makes a service worse, and no policy.</summary>
+    private static readonly string[] s_serviceTables = [MapCatalog.Backend, MapCatalog.Slot, MapCatalog.Member, MapCatalog.SourceRange, MapCatalog.Frontend];
+
     private readonly Lock _gate = new();
     private readonly List<Held> _held = [];
     private long _unguarded;
@@ -53,7 +58,7 @@ internal sealed class PodGate(SandboxTable sandboxes)
         try
         {
             sandboxes.Add(sandbox);
-            await held.Passed.Task.WaitAsync(limit, stop).ConfigureAwait(false);
+            await held.Passed.Task.WaitAsync(limit, time ?? TimeProvider.System, stop).ConfigureAwait(false);
             return "";
         }
         catch (TimeoutException)
@@ -104,15 +109,16 @@ internal sealed class PodGate(SandboxTable sandboxes)
     /// <summary>A round of the data path is over. From its thread.</summary>
     public void Reconciled(ReconcileReport report)
     {
+        var failure = report.Failures.FirstOrDefault(f => !s_serviceTables.Contains(f.Map));
         lock (_gate)
         {
             foreach (var held in _held.Where(h => h.Revision != 0 && report.Revision >= h.Revision))
             {
                 var status = report.Endpoints.FirstOrDefault(e => e.Name == held.Sandbox.Pod);
-                if (status is { Attached: true } && report.Failures.IsEmpty)
+                if (status is { Attached: true } && failure is null)
                     held.Passed.TrySetResult();
-                else if (!report.Failures.IsEmpty)
-                    held.WaitsFor = $"the kernel does not take plan {report.Revision}: {report.Failures[0].Message}";
+                else if (failure is not null)
+                    held.WaitsFor = $"the kernel does not take plan {report.Revision}: {failure.Message}";
                 else if (status is { Problem.Length: > 0 })
                     held.WaitsFor = status.Problem;
             }

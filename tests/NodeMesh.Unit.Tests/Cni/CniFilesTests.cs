@@ -1,3 +1,4 @@
+using System.Text.Json;
 using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Options;
 
@@ -87,8 +88,41 @@ public sealed class CniFilesTests
         Assert.That(Ensure, Throws.TypeOf<IOException>().With.Message.Contains("no CNI configuration"));
         Write("README", List);
         Assert.That(Ensure, Throws.TypeOf<IOException>().With.Message.Contains("no CNI configuration"));
-        Write("10-n.conf", """{ "cniVersion": "1.0.0", "name": "n", "type": "ptp" }""");
-        Assert.That(Ensure, Throws.TypeOf<IOException>().With.Message.Contains("no list"));
+        Write("10-n.conf", """{ "cniVersion": "0.1.0", "name": "n", "type": "ptp" }""");
+        Assert.That(Ensure, Throws.TypeOf<IOException>().With.Message.Contains("cniVersion"));
+        Write("10-n.conf", """{ "cniVersion": "1.0.0" }""");
+        Assert.That(Ensure, Throws.TypeOf<IOException>().With.Message.Contains("neither a list nor"));
+    }
+
+    [Test]
+    public void A_single_plugins_file_is_left_alone_and_a_list_of_both_comes_before_it()
+    {
+        var single = Write("00-n.conf", """{ "cniVersion": "1.0.0", "name": "n", "type": "ptp", "mtu": 1400 }""");
+        File.SetUnixFileMode(single, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Assert.That(Ensure(), Has.Count.EqualTo(2));
+        Assert.That(Ensure(), Is.Empty);
+        Assert.That(Directory.GetFiles(Options.ConfDir).Select(Path.GetFileName).Order(StringComparer.Ordinal), Is.EqualTo(new[] { "0-nodemesh-cni.conflist", "00-n.conf" }));
+        var own = Path.Combine(Options.ConfDir, "0-nodemesh-cni.conflist");
+        Assert.That(File.GetUnixFileMode(own), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        using (var list = JsonDocument.Parse(File.ReadAllText(own)))
+        {
+            Assert.That(list.RootElement.GetProperty("name").GetString(), Is.EqualTo("n"));
+            Assert.That(list.RootElement.GetProperty("plugins").EnumerateArray().Select(p => p.GetProperty("type").GetString()), Is.EqualTo(new[] { "ptp", CniPlugin.Type }));
+            Assert.That(list.RootElement.GetProperty("plugins")[0].GetProperty("mtu").GetInt32(), Is.EqualTo(1400));
+        }
+
+        Write("00-n.conf", """{ "cniVersion": "1.0.0", "name": "n", "type": "bridge" }""");
+        Assert.That(Ensure(), Has.Count.EqualTo(1));
+        Assert.That(File.ReadAllText(own), Does.Contain("bridge"));
+        File.Delete(single);
+        Write("00-n.conflist", List);
+        Assert.That(Ensure(), Has.Count.EqualTo(2), "its owner made a list of it");
+        Assert.That(File.Exists(own), Is.False);
+        Write("00-a.conf", """{ "cniVersion": "1.0.0", "name": "n", "type": "bridge" }""");
+        Ensure();
+        CniFiles.Remove(Options.BinDir, Options.ConfDir);
+        Assert.That(Directory.GetFiles(Options.ConfDir).Select(Path.GetFileName), Is.EquivalentTo(new[] { "00-a.conf", "00-n.conflist" }));
+        Assert.That(File.ReadAllText(Path.Combine(Options.ConfDir, "00-n.conflist")), Is.EqualTo(List));
     }
 
     private IReadOnlyList<string> Ensure() => CniFiles.Ensure(Options, "/run/nodemesh", Binary);
