@@ -300,5 +300,5 @@ internal sealed class RandomObjects(Random random)
         return new Traffic(from, to, protocol, (ushort)port);
     }
 
-    public static bool IsLocal(JsonObject pod) => pod["metadata"]?["annotations"] is not null;
+    public static bool IsLocal(JsonObject pod) => pod["metadata"]?["annotations"]?["nodemesh.io/host-interface"] is not null;
 }

@@ -114,23 +114,23 @@ internal sealed class ReferenceKernel : IDisposable
         // What goes straight is counted at both ends; what audit says of it beside that.
         var counted = Counted().Where(c => c.Ifindex == ifindex).Select(c => (Reason)c.Reason).ToArray();
         var audited = Array.FindAll(counted, r => r is Reason.AuditDenied or Reason.AuditDefaultDeny);
-        var reasons = audited.Length > 0 ? audited : counted;
+        var reasons = counted.Except(audited).ToArray();
         var passed = result.ReturnValue != Drop;
         WentStraight = result.ReturnValue == Redirect;
-        return reasons.Length == 1 && Told(reasons[0], passed) is { } told ? $"{told}" : $"{(passed ? "passed" : "dropped")} as {string.Join(", ", reasons)}";
+        return reasons.Length == 1 && audited.Length < 2 && Told(reasons[0], passed) is { } ruling
+            ? $"{new Judgement(ruling, audited switch { [Reason.AuditDenied] => Ruling.Deny, [_] => Ruling.DefaultDeny, _ => Ruling.Allow })}"
+            : $"{(passed ? "passed" : "dropped")} as {string.Join(", ", counted)}";
     }
 
     private IEnumerable<CounterKey> Counted() => _counters.ReadAll((a, _) => a).Select(c => c.Key);
 
-    private static Judgement? Told(Reason reason, bool passed) => (reason, passed) switch
+    private static Ruling? Told(Reason reason, bool passed) => (reason, passed) switch
     {
-        (Reason.Forwarded, true) => new Judgement(Ruling.Allow),
-        (Reason.AuditDenied, true) => new Judgement(Ruling.Allow, Ruling.Deny),
-        (Reason.AuditDefaultDeny, true) => new Judgement(Ruling.Allow, Ruling.DefaultDeny),
-        (Reason.PolicyDenied, false) => new Judgement(Ruling.Deny),
-        (Reason.DefaultDeny or Reason.UnsupportedProtocol, false) => new Judgement(Ruling.DefaultDeny),
+        (Reason.Forwarded, true) => Ruling.Allow,
+        (Reason.PolicyDenied, false) => Ruling.Deny,
+        (Reason.DefaultDeny or Reason.UnsupportedProtocol, false) => Ruling.DefaultDeny,
         // Nobody listens here, and at the server's gate it is too late: the proxy was wanted.
-        (Reason.NoProxy or Reason.L7Required, false) => new Judgement(Ruling.Proxy),
+        (Reason.NoProxy or Reason.L7Required, false) => Ruling.Proxy,
         _ => null,
     };
 }
