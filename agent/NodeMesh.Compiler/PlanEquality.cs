@@ -16,7 +16,9 @@ internal static class PlanEquality
     /// <summary>Clusters are compared by reference: they are already the previous plan's objects where equal.</summary>
     public static bool Same(ServicePlan a, ServicePlan b) =>
         a.Name == b.Name && a.Protocol == b.Protocol && ReferenceEquals(a.Cluster, b.Cluster)
-        && (a.Routes is null ? b.Routes is null : b.Routes is not null && Same(a.Routes.Hosts, b.Routes.Hosts, Same));
+        && (a.Routes is null ? b.Routes is null : b.Routes is not null && Same(a.Routes.Hosts, b.Routes.Hosts, Same))
+        && a.ConsumerRoutes.Count == b.ConsumerRoutes.Count
+        && a.ConsumerRoutes.All(r => b.ConsumerRoutes.TryGetValue(r.Key, out var other) && Same(r.Value.Hosts, other.Hosts, Same));
 
     private static bool Same(HttpRulePlan a, HttpRulePlan b) => a.Policy == b.Policy && a.Rule == b.Rule && CanonicalText.Of(a.Match) == CanonicalText.Of(b.Match);
 

@@ -41,7 +41,17 @@ public enum AppProtocol
 /// <param name="Name">"shop/web:80".</param>
 /// <param name="Routes">Null: no HTTPRoute, every request goes to <paramref name="Cluster"/>.</param>
 /// <param name="Cluster">The service's own backends.</param>
-public sealed record ServicePlan(string Name, AppProtocol Protocol, RouteTablePlan? Routes, ClusterPlan Cluster);
+public sealed record ServicePlan(string Name, AppProtocol Protocol, RouteTablePlan? Routes, ClusterPlan Cluster)
+{
+    /// <summary>By namespace: what holds for the pods of that namespace in place of <see cref="Routes"/>, since routes there say so (consumer routes).</summary>
+    public ImmutableSortedDictionary<string, RouteTablePlan> ConsumerRoutes { get; init; } = ImmutableSortedDictionary<string, RouteTablePlan>.Empty;
+
+    public IEnumerable<RouteTablePlan> Tables => Routes is null ? ConsumerRoutes.Values : ConsumerRoutes.Values.Prepend(Routes);
+
+    /// <param name="client">Null: no pod of this node.</param>
+    public RouteTablePlan? RoutesFor(LocalPodPlan? client) =>
+        client is not null && ConsumerRoutes.Count > 0 && ConsumerRoutes.TryGetValue(client.Name.Namespace, out var own) ? own : Routes;
+}
 
 /// <summary>A group of interchangeable backends. Equal clusters of successive plans have equal names.</summary>
 /// <param name="Name">"shop/web:80", also the metric label.</param>

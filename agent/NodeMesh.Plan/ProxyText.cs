@@ -26,9 +26,9 @@ internal static class ProxyText
 
     private static IEnumerable<ClusterPlan> Clusters(ProxyPlan proxy)
     {
-        var tables = proxy.Services.Values.Select(s => s.Routes).Concat(proxy.Gateways.SelectMany(g => g.Hosts).Select(h => h.Routes));
+        var tables = proxy.Services.Values.SelectMany(s => s.Tables).Concat(proxy.Gateways.SelectMany(g => g.Hosts).Select(h => h.Routes));
         return proxy.Services.Values.Select(s => s.Cluster)
-            .Concat(tables.OfType<RouteTablePlan>().SelectMany(t => t.Hosts).SelectMany(h => h.Entries).SelectMany(e => e.Action.Targets).Select(t => t.Cluster).OfType<ClusterPlan>());
+            .Concat(tables.SelectMany(t => t.Hosts).SelectMany(h => h.Entries).SelectMany(e => e.Action.Targets).Select(t => t.Cluster).OfType<ClusterPlan>());
     }
 
     private static IEnumerable<string> ServiceLines(ServiceAddress address, ServicePlan service)
@@ -37,6 +37,12 @@ internal static class ProxyText
         if (service.Routes is { } routes)
             foreach (var line in TableLines(routes))
                 yield return $"  {line}";
+        foreach (var (ns, own) in service.ConsumerRoutes)
+        {
+            yield return $"  for clients in {ns}";
+            foreach (var line in TableLines(own))
+                yield return $"    {line}";
+        }
     }
 
     private static IEnumerable<string> GatewayLines(GatewayPlan gateway)

@@ -24,6 +24,7 @@ public sealed class RouteTests
 
     private NodeBox _box = null!;
     private PodBox _client = null!;
+    private PodBox _guest = null!;
     private PodBox _one = null!;
     private AgentProcess _agent = null!;
 
@@ -41,11 +42,33 @@ public sealed class RouteTests
         _box.WriteConfig("self.yaml", Manifests.Service("self", "app: client", "10.96.0.14", "http:80:80", vip6: "fd00:96::14"));
         _box.WriteConfig("route.yaml", Manifests.Route("routes", "web", Rules));
         _box.WriteConfig("route-self.yaml", Manifests.Route("self", "self", "self", 80));
+        _box.AddNamespace("other");
+        _guest = _box.AddPod("guest", "other");
+        _box.WriteConfig("route-other.yaml", """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: { name: theirs, namespace: other }
+            spec:
+              parentRefs: [ { group: "", kind: Service, name: web, namespace: default } ]
+              rules:
+              - filters: [ { type: RequestRedirect, requestRedirect: { path: { type: ReplaceFullPath, replaceFullPath: /for-guests }, statusCode: 307 } } ]
+            """);
         _agent = _box.StartAgent("--access-log", "text").MustBeReady();
     }
 
     [OneTimeTearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
+
+    [Test]
+    public void A_route_of_another_namespace_holds_for_the_clients_of_that_namespace_alone()
+    {
+        foreach (var address in (string[])["10.96.0.10", "[fd00:96::10]"])
+        {
+            Assert.That(_guest.Netns.Curl($"http://{address}/old").Status, Is.EqualTo(307));
+            Assert.That(_client.Netns.Curl($"http://{address}/old").Status, Is.EqualTo(301));
+            Assert.That(_client.Netns.Curl($"http://{address}/api").Status, Is.EqualTo(200));
+        }
+    }
 
     [TestCase("10.96.0.10")]
     [TestCase("[fd00:96::10]")]

@@ -49,12 +49,6 @@ internal static class AttachStage
         if (catalog.Find(parent.Name) is not { } service)
             yield break;
 
-        if (parent.Name.Namespace != route.Name.Namespace)
-        {
-            Refuse("consumer-route", ".namespace", "a route for a Service of another namespace is not supported; move it to the Service's namespace");
-            yield break;
-        }
-
         var ports = service.Ports.Where(p => p.Protocol == Protocol.Tcp && (parent.Port is null || parent.Port == p.Port)).ToList();
         if (ports.Count == 0 && service.Ports.Any(p => parent.Port is null || parent.Port == p.Port))
             Refuse("port-is-not-http", parent.Port is null ? "" : ".port", $"Service {parent.Name} has no such TCP port, and requests travel over TCP");

@@ -28,9 +28,9 @@ internal sealed class ServiceCatalog
     public static ServiceCatalog Build(MeshSnapshot mesh, NodeView node, ProxyPlan previous)
     {
         var old = new Dictionary<string, ClusterPlan>(StringComparer.Ordinal);
-        var tables = previous.Services.Values.Select(s => s.Routes)
+        var tables = previous.Services.Values.SelectMany(s => s.Tables)
             .Concat(previous.Gateways.SelectMany(g => g.Hosts).Select(h => h.Routes));
-        var inRoutes = tables.Where(t => t is not null).SelectMany(t => t!.Hosts).SelectMany(h => h.Entries).SelectMany(e => e.Action.Targets).Select(t => t.Cluster);
+        var inRoutes = tables.SelectMany(t => t.Hosts).SelectMany(h => h.Entries).SelectMany(e => e.Action.Targets).Select(t => t.Cluster);
         foreach (var cluster in previous.Services.Values.Select(s => s.Cluster).Concat(inRoutes))
             if (cluster is not null)
                 old[cluster.Name] = cluster;

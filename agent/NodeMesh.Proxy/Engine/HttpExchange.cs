@@ -211,7 +211,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
         else if (plan.Services.TryGetValue(_conn.Destination, out var service))
         {
             _routeName = service.Name;
-            table = service.Routes;
+            table = service.RoutesFor(plan.LocalPods.GetValueOrDefault(_conn.Client));
             cluster = service.Cluster;
         }
         else

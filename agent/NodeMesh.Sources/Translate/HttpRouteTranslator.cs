@@ -69,13 +69,7 @@ internal static class HttpRouteTranslator
         {
             if (section is not null)
                 p.Error("bad-value", "a Service parent has no sections; remove sectionName, name the port instead");
-            if (ns == ownNamespace)
-                return new RouteParent(ParentKind.Service, new ObjectName(ns, name), port, null);
-
-            // Such a route would speak for its own namespace's clients only, which the plan cannot tell apart: it must not speak for everyone's.
-            p.Report.Partly("unsupported", p.Path, p.At, $"the Service {ns}/{name} is in another namespace; put the route beside the service",
-                "this parent is left out");
-            return null;
+            return new RouteParent(ParentKind.Service, new ObjectName(ns, name), port, null);
         }
         if (group == Kinds.GatewayGroup && kind == "Gateway")
             return new RouteParent(ParentKind.Gateway, new ObjectName(ns, name), port, section);

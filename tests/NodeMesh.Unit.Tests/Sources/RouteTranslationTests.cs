@@ -136,9 +136,9 @@ internal sealed class RouteTranslationTests
     }
 
     [Test]
-    public void A_service_parent_in_another_namespace_is_left_out()
+    public void A_service_parent_may_be_in_another_namespace()
     {
         var (mesh, codes, _) = Manifests.Read(Manifests.Route("{parentRefs: [{group: '', kind: Service, name: web, namespace: other}]}"));
-        Assert.That((mesh.Routes.Single().Parents.Length, codes.Single()), Is.EqualTo((0, "unsupported")));
+        Assert.That((mesh.Routes.Single().Parents.Length, codes.Single()), Is.EqualTo((1, "unknown-parent")));
     }
 }
