@@ -40,7 +40,19 @@ public sealed record RouteMatch(StringMatch Path, ImmutableArray<HeaderMatch> He
 
 /// <param name="Weight">0 to 1,000,000; 0 takes no requests.</param>
 /// <param name="Invalid">Null when the reference is good; else why it is not (such requests get 500, as the standard asks).</param>
-public sealed record RouteBackend(ObjectName Service, ushort Port, int Weight, ImmutableArray<RouteFilter> Filters, string? Invalid = null);
+public sealed record RouteBackend(ObjectName Service, ushort Port, int Weight, ImmutableArray<RouteFilter> Filters, string? Invalid = null)
+{
+    /// <summary>Of which kind <see cref="Invalid"/> is.</summary>
+    public RefProblem Problem { get; init; }
+}
+
+/// <summary>Why a reference is not good, in the words of Gateway API (RouteReasonXxx of the condition ResolvedRefs).</summary>
+public enum RefProblem
+{
+    BackendNotFound,
+    RefNotPermitted,
+    InvalidKind,
+}
 
 public abstract record RouteFilter;
 

@@ -18,6 +18,7 @@ public sealed class MeshWorld
     private readonly Channel<SourceEvent> _events = Channel.CreateBounded<SourceEvent>(new BoundedChannelOptions(Backlog) { SingleReader = true });
     private readonly TimeProvider _time;
     private readonly ModelBuilder _builder;
+    private SourceProgress _progress = SourceProgress.None;
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="sources">How many sources there are; no snapshot comes out before each of them is synced, so that none looks like a removal.</param>
@@ -36,6 +37,9 @@ public sealed class MeshWorld
     /// <summary>Where sources write. Completing it ends the snapshots.</summary>
     public ChannelWriter<SourceEvent> Events => _events.Writer;
 
+    /// <summary>What the newest snapshot knows of; written just before it comes out.</summary>
+    public SourceProgress Progress => Volatile.Read(ref _progress);
+
     /// <summary>Done when every source is synced, which is when the first snapshot comes out.</summary>
     public Task Synced => _synced.Task;
 
@@ -50,6 +54,7 @@ public sealed class MeshWorld
         var last = MeshSnapshot.Empty;
         var built = 0UL;
         object? told = null;
+        var marks = SourceProgress.None.Marks;
         using var clock = _time.CreateTimer(_ => _events.Writer.TryWrite(Tick), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         do
         {
@@ -59,6 +64,8 @@ public sealed class MeshWorld
                     _builder.Apply(change);
                 if (e.IsSynced && synced.Add(e.Source))
                     waiting--;
+                if (e.Mark > 0)
+                    marks = marks.SetItem(e.Source, e.Mark);
             }
             if (waiting > 0)
                 continue;
@@ -67,10 +74,12 @@ public sealed class MeshWorld
             var snapshot = _builder.Build();
             var marked = CertificateExpiry.Mark(snapshot, now);
             clock.Change(CertificateExpiry.Next(snapshot, now) ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            if (snapshot.Revision == built && ReferenceEquals(version, told) && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan()))
-                continue;
+            var isSame = snapshot.Revision == built && ReferenceEquals(version, told) && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan());
             (built, told) = (snapshot.Revision, version);
-            last = marked with { Revision = last.Revision + 1, Workloads = Sandboxes.Apply(marked.Workloads) };
+            last = isSame ? last : marked with { Revision = last.Revision + 1, Workloads = Sandboxes.Apply(marked.Workloads) };
+            Volatile.Write(ref _progress, new SourceProgress(last.Revision, marks));
+            if (isSame)
+                continue;
             _synced.TrySetResult();
             yield return last;
         }

@@ -1,10 +1,12 @@
 using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
+using Microsoft.Extensions.Logging;
 using NodeMesh.Agent.Options;
 using NodeMesh.Sources;
 using NodeMesh.Sources.Files;
 using NodeMesh.Sources.Kubernetes;
+using NodeMesh.Sources.Kubernetes.Status;
 
 namespace NodeMesh.Agent.Hosting;
 
@@ -35,6 +37,28 @@ internal sealed class MeshSources : IDisposable
     /// <summary>Runs until it is cancelled.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public Task RunAsync(CancellationToken stop) => Task.WhenAll(_files?.RunAsync(stop) ?? Task.CompletedTask, Cluster?.RunAsync(stop) ?? Task.CompletedTask);
+
+    /// <summary>Statuses of the cluster's objects, by what the agent knows; without a cluster, nothing until it is cancelled.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public Task WriteStatusesAsync(string node, ObservedState state, ILogger log, CancellationToken stop)
+    {
+        if (Cluster is not { } cluster)
+            return Task.Delay(Timeout.Infinite, stop);
+        var enforced = SourceProgress.None;
+        return cluster.WriteStatusesAsync(
+            node,
+            () =>
+            {
+                var heard = World.Progress;
+                var seen = state.Mesh;
+
+                // The plan is a moment behind the snapshot, and the kernel behind the plan.
+                if (state.Enforced >= heard.Revision)
+                    enforced = heard;
+                return new StatusInput(seen.Snapshot, seen.Plan.Diagnostics, seen.Snapshot.Revision >= heard.Revision ? heard : SourceProgress.None, enforced);
+            },
+            what => log.LogWarning("Statuses cannot be written: {Problem}; it is tried again", what), stop);
+    }
 
     public void Dispose() => Cluster?.Dispose();
 

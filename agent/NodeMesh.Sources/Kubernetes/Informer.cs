@@ -143,7 +143,8 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     /// <summary>All that there is has been said; what is not there any more goes now.</summary>
     private async Task FilledAsync(HashSet<string> seen, CancellationToken stop)
     {
-        await SayAsync([.. _said.Where(o => !seen.Contains(o)).ToList().Select(Gone)], stop).ConfigureAwait(false);
+        OriginChange[] gone = [.. _said.Where(o => !seen.Contains(o)).ToList().Select(Gone)];
+        await events.WriteAsync(new SourceEvent(resource.Plural, [.. gone], isSynced: false, Mark), stop).ConfigureAwait(false);
         _synced.TrySetResult();
         Follows();
     }
@@ -187,7 +188,7 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
 
                 var isFilled = filling is not null && e.Type == WatchEventType.Bookmark && IsEndOfInitial(e.Object);
                 if (filling is null || isFilled || changes.Count >= MostChanges)
-                    await SayAsync(changes, stop).ConfigureAwait(false);
+                    await SayAsync(changes, stop, filling is null ? Mark : 0).ConfigureAwait(false);
                 if (isFilled)
                     await FilledAsync(filling!, stop).ConfigureAwait(false);
                 filling = isFilled ? null : filling;
@@ -234,11 +235,14 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
         return new OriginChange(origin, null, null);
     }
 
-    private async Task SayAsync(List<OriginChange> changes, CancellationToken stop)
+    /// <summary>Up to where everything has been said, once what is about to be said is.</summary>
+    private ulong Mark => ulong.TryParse(_at, out var mark) ? mark : 0;
+
+    private async Task SayAsync(List<OriginChange> changes, CancellationToken stop, ulong mark = 0)
     {
         if (changes.Count == 0)
             return;
-        await events.WriteAsync(new SourceEvent(resource.Plural, [.. changes], isSynced: false), stop).ConfigureAwait(false);
+        await events.WriteAsync(new SourceEvent(resource.Plural, [.. changes], isSynced: false, mark), stop).ConfigureAwait(false);
         changes.Clear();
     }
 

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using k8s;
 using NodeMesh.Sources.Dom;
+using NodeMesh.Sources.Kubernetes.Status;
 
 namespace NodeMesh.Sources.Kubernetes;
 
@@ -20,11 +21,17 @@ public sealed record KubernetesState(string Server, bool IsSynced, IReadOnlyList
 /// </summary>
 public sealed class KubernetesSource : IDisposable
 {
+    /// <summary>Where the agents' Leases are, unless the service account or the kubeconfig's context has another.</summary>
+    private const string DefaultNamespace = "nodemesh-system";
+
     private readonly ApiServer _server;
     private readonly ChannelWriter<SourceEvent> _events;
     private readonly Dictionary<string, Informer> _informers = new(StringComparer.Ordinal);
     private readonly SecretFollower _secrets;
     private readonly DefinitionWatch _definitions;
+    private readonly StatusBook _book = new();
+    private readonly string _namespace;
+    private readonly TimeProvider _time;
     private CancellationToken _stop;
 
     /// <param name="events">Of the world that takes the changes.</param>
@@ -34,14 +41,13 @@ public sealed class KubernetesSource : IDisposable
         var clock = time ?? TimeProvider.System;
         _server = new ApiServer(configuration);
         _events = events;
+        _time = clock;
+        _namespace = configuration.Namespace is { Length: > 0 } own ? own : DefaultNamespace;
         _secrets = new SecretFollower(_server, events, clock);
         _definitions = new DefinitionWatch(_server, Installed, clock);
         foreach (var resource in Resource.All)
         {
-            _informers.Add(resource.DefinitionName, new Informer(_server, resource, "", "", events, clock)
-            {
-                Seen = resource.Kind == Kinds.Gateway ? (origin, gateway, _) => _secrets.Gateway(origin, gateway, _stop) : null,
-            });
+            _informers.Add(resource.DefinitionName, new Informer(_server, resource, "", "", events, clock) { Seen = Seen(resource) });
         }
     }
 
@@ -63,7 +69,21 @@ public sealed class KubernetesSource : IDisposable
         await Task.WhenAll(runs).ConfigureAwait(false);
     }
 
+    /// <summary>Reports what this node enforces and, when it is this node's turn, writes statuses and events. Runs until it is cancelled.</summary>
+    /// <param name="input">What is so now.</param>
+    /// <param name="problem">When they cannot be written; it is tried again.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public Task WriteStatusesAsync(string node, Func<StatusInput> input, Action<string> problem, CancellationToken stop) =>
+        new StatusHost(_server, _book, _namespace, node, input, problem, _time).RunAsync(stop);
+
     public void Dispose() => _server.Dispose();
+
+    private ObjectSeen? Seen(Resource resource)
+    {
+        if (resource.Kind == Kinds.Gateway)
+            return (origin, gateway, _) => _secrets.Gateway(origin, gateway, _stop);
+        return StatusBook.Kinds.Contains(resource.Kind) ? (origin, map, json) => _book.Take(resource, origin, map, json) : null;
+    }
 
     private async Task SyncAsync(CancellationToken stop)
     {

@@ -135,7 +135,7 @@ internal static class HttpRouteTranslator
         {
             const string why = "only Services can be backends";
             b.Report.Partly("invalid-backend", b.Path, b.At, $"{kind} {name} is not a Service; {why}", "requests for this backend get 500");
-            return new RouteBackend(new ObjectName(ns, name), port ?? 0, weight, filters, why);
+            return new RouteBackend(new ObjectName(ns, name), port ?? 0, weight, filters, why) { Problem = RefProblem.InvalidKind };
         }
         if (port is null)
             b.Error("missing-field", "a backend that is a Service needs a 'port'");

@@ -26,22 +26,24 @@ internal static class RouteLink
                 for (var b = 0; b < rules[r].Backends.Length; b++)
                 {
                     var backend = rules[r].Backends[b];
-                    if (backend.Invalid is not null || WhyInvalid(backend, entry.Source.Name.Namespace, services, grants) is not { } why)
+                    if (backend.Invalid is not null || WhyInvalid(backend, entry.Source.Name.Namespace, services, grants, out var problem) is not { } why)
                         continue;
                     var at = entry.Source.Location with { Line = draft.BackendLines[r][b] };
                     found.Add(new Diagnostic("invalid-backend", Severity.Error, entry.Source.Ref, $"spec.rules[{r}].backendRefs[{b}]", why,
                         "requests for this backend get 500", at));
-                    rules = rules.SetItem(r, rules[r] with { Backends = rules[r].Backends.SetItem(b, backend with { Invalid = why }) });
+                    rules = rules.SetItem(r, rules[r] with { Backends = rules[r].Backends.SetItem(b, backend with { Invalid = why, Problem = problem }) });
                 }
             result.Add(Reuse(previous, draft.Route, rules));
         }
         return result;
     }
 
-    private static string? WhyInvalid(RouteBackend backend, string routeNamespace, IReadOnlyDictionary<ObjectName, Service> services, Grants grants)
+    private static string? WhyInvalid(RouteBackend backend, string routeNamespace, IReadOnlyDictionary<ObjectName, Service> services, Grants grants, out RefProblem problem)
     {
+        problem = RefProblem.RefNotPermitted;
         if (!grants.Allows("HTTPRoute", routeNamespace, "Service", backend.Service))
             return Grants.Missing("Service", backend.Service);
+        problem = RefProblem.BackendNotFound;
         if (!services.TryGetValue(backend.Service, out var service))
             return $"there is no usable Service {backend.Service}";
         return service.Ports.Any(p => p.Port == backend.Port && p.Protocol == Protocol.Tcp) ? null : $"Service {backend.Service} has no TCP port {backend.Port}";

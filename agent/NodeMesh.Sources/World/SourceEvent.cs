@@ -9,8 +9,9 @@ namespace NodeMesh.Sources;
 /// </summary>
 public sealed record SourceEvent
 {
-    internal SourceEvent(string source, ImmutableArray<OriginChange> changes, bool isSynced)
+    internal SourceEvent(string source, ImmutableArray<OriginChange> changes, bool isSynced, ulong mark = 0)
     {
+        Mark = mark;
         Source = source;
         Changes = changes;
         IsSynced = isSynced;
@@ -18,6 +19,9 @@ public sealed record SourceEvent
 
     /// <summary>Who says it.</summary>
     public string Source { get; }
+
+    /// <summary>With this event the source has said everything up to here, by its own count; 0: it does not say.</summary>
+    internal ulong Mark { get; }
 
     /// <summary>The source has now said all that it held when it began.</summary>
     public bool IsSynced { get; }
@@ -30,4 +34,14 @@ public sealed record SourceEvent
 internal sealed record OriginChange(string Origin, OriginContent? Content, Diagnostic? Problem)
 {
     public bool IsGone => Content is null && Problem is null;
+}
+
+/// <summary>How much of what sources said is in a snapshot.</summary>
+/// <param name="Revision">Of the snapshot.</param>
+/// <param name="Marks">By source.</param>
+public sealed record SourceProgress(ulong Revision, ImmutableDictionary<string, ulong> Marks)
+{
+    public static readonly SourceProgress None = new(0, ImmutableDictionary<string, ulong>.Empty);
+
+    public ulong Of(string source) => Marks.GetValueOrDefault(source);
 }

@@ -93,6 +93,7 @@ public sealed class ObjectStore
                 throw new StoreException(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again");
             metadata["uid"] ??= (string?)old?["metadata"]?["uid"] ?? Guid.NewGuid().ToString();
             metadata["creationTimestamp"] ??= (string?)old?["metadata"]?["creationTimestamp"] ?? DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            metadata["generation"] = ((long?)old?["metadata"]?["generation"] ?? 0) + (old is null || !JsonNode.DeepEquals(old["spec"], next["spec"]) ? 1 : 0);
             Record(table, old is null ? "ADDED" : "MODIFIED", key, next);
             table.Objects[key] = next;
             return next;

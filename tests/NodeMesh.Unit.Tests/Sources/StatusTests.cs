@@ -1,0 +1,190 @@
+using System.Text.Json.Nodes;
+using NodeMesh.Model;
+using NodeMesh.Sources;
+using NodeMesh.Sources.Kubernetes;
+using NodeMesh.Sources.Kubernetes.Status;
+using NodeMesh.Testing;
+using NodeMesh.Testing.ApiServer;
+
+namespace NodeMesh.Unit.Tests.Sources;
+
+/// <summary>Statuses and events as they are written to an API server in this process.</summary>
+internal sealed class StatusTests
+{
+    private const string Policies = "nodemesh.io/meshpolicies";
+    private const string Routes = "gateway.networking.k8s.io/httproutes";
+
+    private readonly List<Agent> _agents = [];
+    private InProcessApiServer _server = null!;
+
+    /// <summary>A node's source and writer, for which the compiler and the kernel are quick.</summary>
+    private sealed class Agent : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly MeshWorld _world = new(1);
+        private readonly KubernetesSource _source;
+        private readonly Task _running;
+        private MeshSnapshot _mesh = MeshSnapshot.Empty;
+
+        public Agent(InProcessApiServer server, string node)
+        {
+            _source = new KubernetesSource(server.Client(), _world.Events);
+            _running = Task.WhenAll(_source.RunAsync(_stop.Token), FollowAsync(), _source.WriteStatusesAsync(node, Input, p => Problems.Enqueue(p), _stop.Token));
+        }
+
+        public System.Collections.Concurrent.ConcurrentQueue<string> Problems { get; } = new();
+
+        /// <summary>False: the kernel does not take what comes.</summary>
+        public bool Enforces { get; set; } = true;
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _source.Dispose();
+            _stop.Dispose();
+        }
+
+        private StatusInput Input()
+        {
+            var heard = _world.Progress;
+            var mesh = Volatile.Read(ref _mesh);
+            return new StatusInput(mesh, mesh.Diagnostics, mesh.Revision >= heard.Revision ? heard : SourceProgress.None, Enforces ? heard : SourceProgress.None);
+        }
+
+        private async Task FollowAsync()
+        {
+            await foreach (var mesh in _world.SnapshotsAsync(_stop.Token))
+                Volatile.Write(ref _mesh, mesh);
+        }
+    }
+
+    [SetUp]
+    public async Task Begin()
+    {
+        _server = await InProcessApiServer.StartAsync([.. InProcessApiServer.BuiltIn, Policies, "nodemesh.io/clustermeshpolicies", Routes, "gateway.networking.k8s.io/referencegrants"]);
+        _server.Put("namespaces", """{"metadata":{"name":"shop"}}""");
+        _server.Put("services", """{"metadata":{"name":"web","namespace":"shop"},"spec":{"clusterIP":"10.96.0.1","clusterIPs":["10.96.0.1"],"ports":[{"port":80}]}}""");
+    }
+
+    [TearDown]
+    public async Task End()
+    {
+        foreach (var agent in _agents)
+            await agent.DisposeAsync();
+        _agents.Clear();
+        await _server.DisposeAsync();
+    }
+
+    private Agent Start(string node)
+    {
+        var agent = new Agent(_server, node);
+        _agents.Add(agent);
+        return agent;
+    }
+
+    private void Policy(string name, string action = "Allow") => _server.Put(Policies, $$"""
+        {"apiVersion":"nodemesh.io/v1alpha1","kind":"MeshPolicy","metadata":{"name":"{{name}}","namespace":"shop"},"spec":{"ingress":[{"action":"{{action}}","from":[{"entity":"cluster"}]}]} }
+        """);
+
+    private JsonObject? StatusOf(string resource, string name) => _server.Store.Get(resource, "shop", name)["status"] as JsonObject;
+
+    private static string Condition(JsonNode? holder, string type) =>
+        Conditions.Find(holder?["conditions"] as JsonArray, type) is { } c ? $"{c["status"]} {c["reason"]} {c["observedGeneration"]}" : "";
+
+    [Test]
+    public void A_policy_says_whether_it_is_accepted_and_on_how_many_nodes_it_is_enforced()
+    {
+        Policy("p");
+        Start("n1");
+        Eventually.True(() => Condition(StatusOf(Policies, "p"), "Programmed") == "True Programmed 1", "it is programmed on one node of one");
+        Assert.That(Condition(StatusOf(Policies, "p"), "Accepted"), Is.EqualTo("True Accepted 1"));
+        Assert.That((string?)StatusOf(Policies, "p")!["nodes"], Is.EqualTo("1/1"));
+
+        var slow = Start("n2");
+        Eventually.True(() => _server.Store.List("coordination.k8s.io/leases", "nodemesh-system", "nodemesh-node-n2").Objects.Count == 1, "the second node reports");
+        slow.Enforces = false;
+        Policy("p", "Deny");
+        Eventually.True(() => Condition(StatusOf(Policies, "p"), "Programmed") == "False Pending 2" && (string?)StatusOf(Policies, "p")!["nodes"] == "1/2", "one of two", TimeSpan.FromMinutes(2));
+        slow.Enforces = true;
+        Eventually.True(() => Condition(StatusOf(Policies, "p"), "Programmed") == "True Programmed 2", "both of them", TimeSpan.FromMinutes(2));
+        Assert.That(_agents.SelectMany(a => a.Problems), Is.Empty);
+    }
+
+    [Test]
+    public void What_is_wrong_with_a_policy_is_in_its_status_and_one_event_by_one_agent()
+    {
+        Start("n1");
+        Start("n2");
+        Policy("bad", "Perhaps");
+        Eventually.True(() => Condition(StatusOf(Policies, "bad"), "Accepted") == "False Invalid 1", "it is refused");
+        Eventually.True(() => _server.Store.List("events", "shop", "").Objects.Count == 1, "an event says so");
+        var said = _server.Store.List("events", "shop", "").Objects.Single();
+        Assert.That((string?)said["message"], Does.Contain("Perhaps"));
+        Assert.That((string?)said["involvedObject"]!["name"], Is.EqualTo("bad"));
+
+        Policy("bad");
+        Eventually.True(() => Condition(StatusOf(Policies, "bad"), "Accepted") == "True Accepted 2", "it is mended");
+        Assert.That(_server.Requests.Count(r => r is { Verb: "create", Resource: "events" }), Is.EqualTo(1));
+    }
+
+    private void Route(string name, string parent, string backend) => _server.Put(Routes, $$"""
+        {"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"{{name}}","namespace":"shop"},
+         "spec":{"parentRefs":[{"group":"","kind":"Service","name":"{{parent}}","port":80}],"rules":[{"backendRefs":[{{backend}}]}]} }
+        """);
+
+    private string RouteCondition(string name, string type) => Condition((StatusOf(Routes, name)?["parents"] as JsonArray)?.FirstOrDefault(p => (string?)p!["controllerName"] == RouteStatus.MeshController), type);
+
+    [TestCase("web", """{"name":"web","port":80}""", "True Accepted 1", "True ResolvedRefs 1")]
+    [TestCase("none", """{"name":"web","port":80}""", "False NoMatchingParent 1", "True ResolvedRefs 1")]
+    [TestCase("web", """{"name":"none","port":80}""", "True Accepted 1", "False BackendNotFound 1")]
+    [TestCase("web", """{"name":"web","namespace":"other","port":80}""", "True Accepted 1", "False RefNotPermitted 1")]
+    [TestCase("web", """{"group":"storage.example.com","kind":"Bucket","name":"web"}""", "True Accepted 1", "False InvalidKind 1")]
+    public void A_route_says_at_each_parent_what_became_of_it(string parent, string backend, string accepted, string resolved)
+    {
+        Route("r", parent, backend);
+        Start("n1");
+        Eventually.True(() => RouteCondition("r", "Accepted").Length > 0, "the route has a status");
+        Assert.That((RouteCondition("r", "Accepted"), RouteCondition("r", "ResolvedRefs")), Is.EqualTo((accepted, resolved)));
+        Assert.That((string?)StatusOf(Routes, "r")!["parents"]![0]!["parentRef"]!["name"], Is.EqualTo(parent));
+    }
+
+    [Test]
+    public void What_other_controllers_say_of_a_route_stays()
+    {
+        Route("r", "web", """{"name":"web","port":80}""");
+        var route = (JsonObject)_server.Store.Get(Routes, "shop", "r").DeepClone();
+        route["status"] = JsonNode.Parse("""{"parents":[{"controllerName":"example.com/other","parentRef":{"name":"edge"},"conditions":[]}]}""");
+        _server.Store.Put(Routes, route);
+        Start("n1");
+        Eventually.True(() => RouteCondition("r", "Accepted").Length > 0, "the route has our status");
+        var controllers = ((JsonArray)StatusOf(Routes, "r")!["parents"]!).Select(p => (string?)p!["controllerName"]);
+        Assert.That(controllers, Is.EqualTo(new[] { "example.com/other", RouteStatus.MeshController }));
+    }
+
+    [Test]
+    public async Task One_agent_writes_until_its_time_is_over()
+    {
+        using var server = new NodeMesh.Sources.Kubernetes.ApiServer(_server.Client());
+        var time = new ManualTime();
+        var first = new LeaderLease(server, "nodemesh-system", "n1", time);
+        var second = new LeaderLease(server, "nodemesh-system", "n2", time);
+        Assert.That(await first.HoldsAsync(default));
+        Assert.That(await second.HoldsAsync(default), Is.False);
+        for (var i = 0; i < 5; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(11));
+            Assert.That((await first.HoldsAsync(default), await second.HoldsAsync(default)), Is.EqualTo((true, false)));
+        }
+
+        for (var i = 0; i < 2; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(11));
+            Assert.That(await second.HoldsAsync(default), Is.False);
+        }
+
+        time.Advance(TimeSpan.FromSeconds(11));
+        Assert.That(await second.HoldsAsync(default), "the first has said nothing for its whole time");
+        Assert.That(await first.HoldsAsync(default), Is.False);
+    }
+}
