@@ -6,7 +6,7 @@ using static NodeMesh.Unit.Tests.Deploy.Manifest;
 
 namespace NodeMesh.Unit.Tests.Deploy;
 
-/// <summary>The role of deploy/ lets the agent read what it asks for, and nothing else.</summary>
+/// <summary>The role of deploy/ lets the agent read what it asks for, and nothing else. What it writes is compared by StatusTests.</summary>
 public sealed class RoleTests
 {
     private static readonly string[] s_reads = ["get", "list", "watch"];

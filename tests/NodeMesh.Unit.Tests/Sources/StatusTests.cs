@@ -5,6 +5,7 @@ using NodeMesh.Sources.Kubernetes;
 using NodeMesh.Sources.Kubernetes.Status;
 using NodeMesh.Testing;
 using NodeMesh.Testing.ApiServer;
+using NodeMesh.Unit.Tests.Deploy;
 
 namespace NodeMesh.Unit.Tests.Sources;
 
@@ -127,6 +128,30 @@ internal sealed class StatusTests
         Eventually.True(() => Condition(StatusOf(Policies, "bad"), "Accepted") == "True Accepted 2", "it is mended");
         Assert.That(_server.Requests.Count(r => r is { Verb: "create", Resource: "events" }), Is.EqualTo(1));
     }
+
+    /// <summary>What is only read is compared by RoleTests.</summary>
+    [Test]
+    public void The_role_of_deploy_allows_what_writing_takes_and_nothing_else()
+    {
+        Policy("good");
+        Policy("bad", "Perhaps");
+        _server.Put("nodemesh.io/clustermeshpolicies", """{"apiVersion":"nodemesh.io/v1alpha1","kind":"ClusterMeshPolicy","metadata":{"name":"all"},"spec":{"ingress":[{"from":[{"entity":"cluster"}]}]} }""");
+        Route("route", "web", """{"name":"web","port":80}""");
+        Start("n1");
+        Eventually.True(() => StatusOf(Policies, "good") is not null && StatusOf(Policies, "bad") is not null && StatusOf(Routes, "route") is not null
+            && _server.Store.Get("nodemesh.io/clustermeshpolicies", "", "all")["status"] is not null && _server.Store.List("events", "shop", "").Objects.Count == 1, "all is said");
+
+        // Its second turn renews what its first one made.
+        Eventually.True(() => Asked().Contains("update coordination.k8s.io/leases"), "the Lease is renewed", TimeSpan.FromMinutes(2));
+        var granted = Granted("ClusterRole").Where(g => g.Split(' ')[0] is not ("get" or "list" or "watch")).Concat(Granted("Role"));
+        Assert.That(Asked(), Is.EquivalentTo(granted));
+
+        HashSet<string> Asked() =>
+            [.. _server.Requests.Where(r => r.Verb is not ("get" or "list" or "watch") || r.Resource == "coordination.k8s.io/leases").Select(r => $"{r.Verb} {r.Resource}")];
+    }
+
+    private static IEnumerable<string> Granted(string kind) => Manifest.Items(Manifest.Find("rbac.yaml", kind), "rules").SelectMany(rule =>
+        Manifest.Texts(rule, "apiGroups").SelectMany(g => Manifest.Texts(rule, "resources").SelectMany(r => Manifest.Texts(rule, "verbs").Select(v => $"{v} {(g.Length > 0 ? $"{g}/" : "")}{r}"))));
 
     private void Route(string name, string parent, string backend) => _server.Put(Routes, $$"""
         {"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"{{name}}","namespace":"shop"},
