@@ -6,12 +6,24 @@
 #pragma once
 
 #include "headers.h"
+#include "lib/bucket.h"
 #include "lib/nat.h"
 
 enum nm_tell_limit {
 	NM_HOPS = 64,
 	NM_QUOTE_MAX = 128,
+	NM_TELL_BURST = 50, /* refusals that a CPU tells of at once, and one more each millisecond: as Linux does */
+	NM_TELL_EVERY_NS = 1000000,
 };
+
+/* Errors are bounded (RFC 1812 4.3.2.8, RFC 4443 2.4): who floods us with what we refuse must not flood somebody else.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct nm_bucket);
+	__uint(max_entries, 1);
+} nm_tells SEC(".maps");
 
 nm_inline __u16 nm_csum_fold(__s64 sum)
 {
@@ -168,6 +180,14 @@ nm_inline int nm_tell_v6(struct __sk_buff *skb, struct nm_nat_room *r, __u32 quo
 	return nm_tell_put(skb, &head, sizeof(head), quoted);
 }
 
+nm_inline nm_bool nm_tell_may(void)
+{
+	__u32 zero = 0;
+	struct nm_bucket *bucket = bpf_map_lookup_elem(&nm_tells, &zero);
+
+	return bucket && nm_bucket_take(bucket, nm_now_ns(), NM_TELL_BURST, NM_TELL_EVERY_NS);
+}
+
 /*
  * Makes of the packet, which is still as it came, an ICMP error to its sender that says why it goes no further: 1. It
  * speaks for the address that was asked, as a host does for itself. 0: nobody is told, and the packet must be dropped.
@@ -184,6 +204,9 @@ __attribute__((noinline)) int nm_tell(struct __sk_buff *skb, struct nm_nat_room 
 	 */
 	quoted = r->p.l4_at - r->p.l3_at + (r->p.t.proto == IPPROTO_TCP ? 20 : 8);
 	if (quoted < 28 || quoted > NM_QUOTE_MAX)
+		return 0;
+	/* Connections that run hang on the others. */
+	if (reason != NM_REASON_TOO_BIG && reason != NM_REASON_HOP_LIMIT && !nm_tell_may())
 		return 0;
 	__builtin_memset(r->quote, 0, sizeof(r->quote));
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, r->quote, quoted))

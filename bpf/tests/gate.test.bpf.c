@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Decisions of the pods' gate that need no packet. */
+#include "lib/bucket.h"
 #include "lib/conntrack.h"
 #include "lib/handover.h"
 #include "lib/policy.h"
@@ -44,6 +45,30 @@ int t_rejudge__denied_is_denied(void *ctx)
 	NM_CHECK(nm_ct_rejudge(NM_REASON_POLICY_DENIED, NM_CT_HANDED_OVER) == NM_REASON_POLICY_DENIED);
 	NM_CHECK(nm_ct_rejudge(NM_REASON_DEFAULT_DENY, NM_CT_SEEN_REPLY) == NM_REASON_DEFAULT_DENY);
 	NM_CHECK(nm_ct_rejudge(NM_REASON_NOT_TRANSLATED, 0) == NM_REASON_NOT_TRANSLATED);
+	return 0;
+}
+
+SEC("syscall")
+int t_bucket__is_full_at_first_and_fills_with_time(void *ctx)
+{
+	struct nm_bucket b = {};
+
+	NM_CHECK(nm_bucket_take(&b, 1000, 2, 10));
+	NM_CHECK(nm_bucket_take(&b, 1000, 2, 10));
+	NM_CHECK(!nm_bucket_take(&b, 1009, 2, 10));
+	NM_CHECK(nm_bucket_take(&b, 1010, 2, 10));
+	NM_CHECK(!nm_bucket_take(&b, 1010, 2, 10));
+	return 0;
+}
+
+SEC("syscall")
+int t_bucket__holds_no_more_than_its_size(void *ctx)
+{
+	struct nm_bucket b = {.at_ns = 1000, .left = 1};
+
+	NM_CHECK(nm_bucket_take(&b, 100000, 2, 10));
+	NM_CHECK(nm_bucket_take(&b, 100000, 2, 10));
+	NM_CHECK(!nm_bucket_take(&b, 100000, 2, 10));
 	return 0;
 }
 

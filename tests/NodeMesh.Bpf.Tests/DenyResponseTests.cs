@@ -50,6 +50,18 @@ internal sealed class DenyResponseTests
 
     [TestCase(ServiceGate.Pod, ServiceGate.Far)]
     [TestCase(ServiceGate.Pod6, ServiceGate.Far6)]
+    public void Not_every_packet_of_a_flood_is_told_of(string pod, string far)
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var told = _gate.FloodFromPod(Enumerable.Range(0, 5000).Select(i => Packet.Udp(pod, (ushort)(4000 + i), far, 53)));
+
+        // Of each CPU its burst and one for each millisecond, by a clock that may be ten of them late.
+        Assert.That(told, Is.GreaterThan(0).And.LessThanOrEqualTo(Environment.ProcessorCount * (50 + clock.Elapsed.TotalMilliseconds + 10)));
+        Assert.That(_gate.FromPod(Packet.Tcp(pod, 4000, far, 81)).Way, Is.EqualTo(Way.Redirect), "a reset is no such error");
+    }
+
+    [TestCase(ServiceGate.Pod, ServiceGate.Far)]
+    [TestCase(ServiceGate.Pod6, ServiceGate.Far6)]
     public void A_stranger_gets_a_reset_from_the_pod(string pod, string far)
     {
         var told = _gate.ToPod(Packet.Tcp(far, 4000, pod, 91), Elsewhere);

@@ -145,16 +145,18 @@ internal sealed class ServiceGate : IDisposable
     internal Passage Arrive(byte[] frame) => Run("nm_node_ingress", frame, OutIfindex, 0);
 
     /// <summary>Very many packets arrive; what became of them is not looked at.</summary>
-    internal void Flood(IEnumerable<Packet> packets)
+    internal void Flood(IEnumerable<Packet> packets) => Flood("nm_node_ingress", OutIfindex, packets);
+
+    /// <summary>The pod sends all of these.</summary>
+    /// <returns>How many came back to it, as something else.</returns>
+    internal int FloodFromPod(IEnumerable<Packet> packets) => Flood("nm_pod_ingress", PodIfindex, packets);
+
+    private int Flood(string name, uint ifindex, IEnumerable<Packet> packets)
     {
         var context = new byte[192]; // struct __sk_buff
-        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(40), OutIfindex);
-        var program = _object.Program("nm_node_ingress");
-        _box.InHost(() =>
-        {
-            foreach (var packet in packets)
-                program.TestRun(packet.Bytes(), context);
-        });
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(40), ifindex);
+        var program = _object.Program(name);
+        return _box.InHost(() => packets.Count(packet => program.TestRun(packet.Bytes(), context).ReturnValue == 7));
     }
 
     /// <summary>The node itself sends by the device.</summary>
