@@ -47,8 +47,7 @@ public sealed class KillTests
             for (var step = 1; step <= 5 || (midway == 0 && step <= MostSteps); step++)
             {
                 AssertWays(step - 1, step - 1);
-                WritePolicy(step);
-                midway += KillInTheMiddle(agent, TimeSpan.FromMilliseconds(0.5 * ((step - 1) % 5))) ? 1 : 0;
+                midway += KillInTheMiddle(agent, step, TimeSpan.FromMilliseconds(0.5 * ((step - 1) % 5))) ? 1 : 0;
                 AssertWays(step - 1, step);
 
                 agent.Dispose();
@@ -82,11 +81,13 @@ public sealed class KillTests
             - ipBlock: { cidr: 10.245.0.0/{{(step % 2 == 0 ? 16 : 20)}} }
         """));
 
+    /// <summary>Kills it once it has begun with the policy of this step.</summary>
     /// <returns>Whether the plan was on its way, as the kernel had it, when the agent was dead.</returns>
-    private bool KillInTheMiddle(AgentProcess agent, TimeSpan after)
+    private bool KillInTheMiddle(AgentProcess agent, int step, TimeSpan after)
     {
         using var map = new BpfMap<uint, EpochEntry>(MapFacts.OpenPinned(Directory.GetDirectories($"{_box.Bpffs}/nodemesh").Single() + "/maps/nm_epoch")!, "nm_epoch");
         Assert.That(map.TryGet(0, out var before));
+        WritePolicy(step);
         var limit = Stopwatch.StartNew();
         var now = before;
         while (now.Epoch == before.Epoch && now.Applying == 0 && limit.Elapsed < TimeSpan.FromSeconds(60))
