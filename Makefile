@@ -100,9 +100,9 @@ bench: setup build ## Ratios against peers in the same run (root)
 .PHONY: cleanup
 cleanup: ## Take NodeMesh and what its tests left off this machine (root)
 	@if [ -x out/agent/nodemesh ]; then out/agent/nodemesh cleanup; fi
-	@for ns in $$(ip netns list | cut -d' ' -f1 | grep '^nmbox'); do ip netns del $$ns; done
-	@rm -rf /sys/fs/bpf/nmbox*
-	@find /sys/fs/cgroup -maxdepth 2 -type d -name 'nmbox*' -exec rmdir {} +
+	@for ns in $$(ip netns list | cut -d' ' -f1 | grep -E '^nm(box|dp)'); do ip netns del $$ns; done
+	@rm -rf /sys/fs/bpf/nmbox* /sys/fs/bpf/nmdp*
+	@find /sys/fs/cgroup -maxdepth 2 -depth -type d \( -name 'nmbox*' -o -name 'nmdp*' \) -exec rmdir {} +
 
 .PHONY: clean
 clean: ## Remove what builds made
