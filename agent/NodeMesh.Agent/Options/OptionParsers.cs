@@ -44,19 +44,9 @@ internal static class OptionParsers
         return bool.TryParse(text, out value);
     }
 
-    public static bool DenyResponse(string text, out bool reject, out string why)
-    {
-        why = "reject or drop expected";
-        reject = text == "reject";
-        return text is "reject" or "drop";
-    }
+    public static bool DenyResponse(string text, out bool reject, out string why) => Either(text, "reject", "drop", yes: "reject", out reject, out why);
 
-    public static bool BeforePlan(string text, out bool open, out string why)
-    {
-        why = "closed or open expected";
-        open = text == "open";
-        return text is "closed" or "open";
-    }
+    public static bool BeforePlan(string text, out bool open, out string why) => Either(text, "closed", "open", yes: "open", out open, out why);
 
     public static bool Address(string text, out IpAddr value, out string why)
     {
@@ -78,12 +68,7 @@ internal static class OptionParsers
     }
 
     /// <summary>Whether policies only count.</summary>
-    public static bool Mode(string text, out bool value, out string why)
-    {
-        why = "enforce or audit expected";
-        value = text == "audit";
-        return text is "audit" or "enforce";
-    }
+    public static bool Mode(string text, out bool value, out string why) => Either(text, "enforce", "audit", yes: "audit", out value, out why);
 
     public static bool Gate(string text, out CniGateMode value, out string why)
     {
@@ -174,5 +159,12 @@ internal static class OptionParsers
             return true;
         why = $"there is no table {value.Table}; there are {string.Join(", ", MapTables.All.Select(t => t.Option))}";
         return false;
+    }
+
+    private static bool Either(string text, string one, string other, string yes, out bool value, out string why)
+    {
+        why = $"{one} or {other} expected";
+        value = text == yes;
+        return text == one || text == other;
     }
 }

@@ -26,5 +26,9 @@ internal static class Manifest
 
     public static IReadOnlyList<ApiNode> Items(ApiNode? node, params ReadOnlySpan<string> path) => (At(node, path) as ApiList)?.Items ?? [];
 
+    /// <summary>What the one role of this kind in rbac.yaml allows, as "watch networking.k8s.io/networkpolicies".</summary>
+    public static IEnumerable<string> Granted(string kind) => Items(Find("rbac.yaml", kind), "rules").SelectMany(rule =>
+        Texts(rule, "apiGroups").SelectMany(g => Texts(rule, "resources").SelectMany(r => Texts(rule, "verbs").Select(v => $"{v} {(g.Length > 0 ? $"{g}/" : "")}{r}"))));
+
     public static IReadOnlyList<string> Texts(ApiNode? node, params ReadOnlySpan<string> path) => [.. Items(node, path).Select(i => ((ApiScalar)i).Text)];
 }

@@ -143,15 +143,12 @@ internal sealed class StatusTests
 
         // Its second turn renews what its first one made.
         Eventually.True(() => Asked().Contains("update coordination.k8s.io/leases"), "the Lease is renewed", TimeSpan.FromMinutes(2));
-        var granted = Granted("ClusterRole").Where(g => g.Split(' ')[0] is not ("get" or "list" or "watch")).Concat(Granted("Role"));
+        var granted = Manifest.Granted("ClusterRole").Where(g => g.Split(' ')[0] is not ("get" or "list" or "watch")).Concat(Manifest.Granted("Role"));
         Assert.That(Asked(), Is.EquivalentTo(granted));
 
         HashSet<string> Asked() =>
             [.. _server.Requests.Where(r => r.Verb is not ("get" or "list" or "watch") || r.Resource == "coordination.k8s.io/leases").Select(r => $"{r.Verb} {r.Resource}")];
     }
-
-    private static IEnumerable<string> Granted(string kind) => Manifest.Items(Manifest.Find("rbac.yaml", kind), "rules").SelectMany(rule =>
-        Manifest.Texts(rule, "apiGroups").SelectMany(g => Manifest.Texts(rule, "resources").SelectMany(r => Manifest.Texts(rule, "verbs").Select(v => $"{v} {(g.Length > 0 ? $"{g}/" : "")}{r}"))));
 
     private void Route(string name, string parent, string backend) => _server.Put(Routes, $$"""
         {"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"{{name}}","namespace":"shop"},
