@@ -41,7 +41,7 @@ internal sealed class PodNamespaces(IReadOnlyList<string> trees, string procRoot
 
     private readonly Dictionary<string, List<string>> _folders = new(StringComparer.Ordinal);
 
-    /// <param name="uid">As in metadata.uid; of a static pod, as in its annotation kubernetes.io/config.hash.</param>
+    /// <param name="uid">As in metadata.uid; of a static pod, as in its annotation kubernetes.io/config.mirror.</param>
     public PodProcesses Find(string uid)
     {
         if (!_folders.TryGetValue(uid, out var folders) || !folders.Exists(Directory.Exists))

@@ -11,7 +11,7 @@ internal static class JsonObjects
     private const string OwnAnnotations = "nodemesh.io/";
 
     /// <summary>By this one static pods are known to the node.</summary>
-    private const string StaticPod = "kubernetes.io/config.hash";
+    private const string StaticPod = "kubernetes.io/config.mirror";
 
     private static readonly JsonReaderOptions s_options = new() { MaxDepth = 64 };
 

@@ -10,8 +10,11 @@ internal static class PodTranslator
     public const string InterfaceAnnotation = "nodemesh.io/host-interface";
     private const int MaxInterfaceName = 15;
 
-    /// <summary>On a static pod's object in the API: by this, and not by the object's uid, the kubelet knows it.</summary>
-    private const string StaticPodAnnotation = "kubernetes.io/config.hash";
+    /// <summary>
+    /// On a static pod's object in the API: by this, and not by the object's uid, the kubelet knows it. A kubelet runs nobody else's pod that has it: so no pod
+    /// hides from the agent by it, as one could by kubernetes.io/config.hash.
+    /// </summary>
+    private const string StaticPodAnnotation = "kubernetes.io/config.mirror";
     private const int StaticPodHash = 32;
 
     public static PodDraft Translate(ApiObject obj, Fields root)

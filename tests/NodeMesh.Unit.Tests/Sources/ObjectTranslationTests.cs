@@ -51,8 +51,9 @@ internal sealed class ObjectTranslationTests
     }
 
     [TestCase("uid: 0F6B4D0E-3d0f-4f31-9a3e-6f0d1f6f2a11", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11")]
-    [TestCase("uid: 0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11, annotations: {kubernetes.io/config.hash: 5d3b1f0c9a8e7d6c5b4a39281706f5e4}", "5d3b1f0c9a8e7d6c5b4a39281706f5e4")]
-    [TestCase("uid: 0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11, annotations: {kubernetes.io/config.hash: 11111111-3d0f-4f31-9a3e-6f0d1f6f2a11}", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11")]
+    [TestCase("uid: 0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11, annotations: {kubernetes.io/config.mirror: 5d3b1f0c9a8e7d6c5b4a39281706f5e4}", "5d3b1f0c9a8e7d6c5b4a39281706f5e4")]
+    [TestCase("uid: 0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11, annotations: {kubernetes.io/config.hash: 5d3b1f0c9a8e7d6c5b4a39281706f5e4}", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11")]
+    [TestCase("uid: 0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11, annotations: {kubernetes.io/config.mirror: 11111111-3d0f-4f31-9a3e-6f0d1f6f2a11}", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11")]
     [TestCase("uid: ../../x", "")]
     [TestCase("labels: {}", "")]
     public void A_pods_cgroup_is_known_by_its_uid_or_a_static_pods_hash(string metadata, string uid)
