@@ -5,11 +5,15 @@ public static unsafe class FileSystems
 {
     private const long BpffsMagic = 0xcafe4a11;
     private const long Cgroup2Magic = 0x63677270;
+    private const long NsfsMagic = 0x6e736673;
     private const int LockExclusiveNow = 2 | 4;
 
     public static bool IsBpffs(string path) => Magic(path) == BpffsMagic;
 
     public static bool IsCgroup2(string path) => Magic(path) == Cgroup2Magic;
+
+    /// <summary>Whether it is the file of a namespace, such as /proc/PID/ns/net or what is mounted below /run/netns.</summary>
+    public static bool IsNamespace(string path) => Magic(path) == NsfsMagic;
 
     /// <summary>Takes a file's lock, held until the descriptor is disposed or the process ends; null when another holds it.</summary>
     /// <exception cref="SyscallException">The file cannot be opened.</exception>

@@ -24,6 +24,9 @@ internal static unsafe partial class Libc
     /// <summary>F_DUPFD_CLOEXEC.</summary>
     internal static int Duplicate(int fd) => Fcntl(fd, 1030, 0);
 
+    [LibraryImport(Library, EntryPoint = "getppid")]
+    internal static partial int GetParentId();
+
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(int fd, int operation);
 

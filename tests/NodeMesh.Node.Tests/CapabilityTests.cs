@@ -15,14 +15,18 @@ public sealed class CapabilityTests
         _box = new NodeBox();
     }
 
+    internal static string[] OfDaemonSet()
+    {
+        var line = File.ReadLines(Path.Combine(RepoRoot.Path, "deploy", "daemonset.yaml")).Single(l => l.TrimStart().StartsWith("add: [", StringComparison.Ordinal));
+        return line[(line.IndexOf('[') + 1)..line.IndexOf(']')].Split(',', StringSplitOptions.TrimEntries);
+    }
+
     [TearDown]
     public void EndMesh() => Mesh.End(_box, _agent);
 
     [Test]
     public void The_capabilities_of_the_daemon_set_are_enough()
     {
-        var line = File.ReadLines(Path.Combine(RepoRoot.Path, "deploy", "daemonset.yaml")).Single(l => l.TrimStart().StartsWith("add: [", StringComparison.Ordinal));
-        var capabilities = line[(line.IndexOf('[') + 1)..line.IndexOf(']')].Split(',', StringSplitOptions.TrimEntries);
         var found = _box.DeclarePod("found");
         _box.Connect(found);
         using var pause = found.StartPause();
@@ -33,7 +37,7 @@ public sealed class CapabilityTests
             metadata: { name: read-only, namespace: default }
             spec: { podSelector: { matchLabels: { app: server } }, ingress: [ { ports: [ { protocol: TCP, port: 80 } ], http: [ { methods: [ GET ] } ] } ] }
             """);
-        _agent = _box.StartAgentWithCapabilities(capabilities).MustBeReady();
+        _agent = _box.StartAgentWithCapabilities(OfDaemonSet()).MustBeReady();
         Assert.That(File.ReadLines($"/proc/{_agent.Pid}/status").Single(l => l.StartsWith("CapEff:", StringComparison.Ordinal)), Does.Not.Contain("1ffffffffff"), "it has not all of them");
 
         // Programs, rows, namespaces of other processes, transparent sockets.

@@ -19,6 +19,8 @@ public sealed class CniGateTests
     private NodeBox _box = null!;
     private AgentProcess _agent = null!;
 
+    private string[] Gate => ["--cni-gate", "fail-closed", "--cni-bin-dir", BinDir, "--cni-conf-dir", ConfDir];
+
     private string BinDir => Path.Combine(_box.WorkDir, "cni-bin");
 
     private string ConfDir => Path.Combine(_box.WorkDir, "net.d");
@@ -102,17 +104,44 @@ public sealed class CniGateTests
     }
 
     [Test]
+    public void A_pods_namespace_is_found_by_an_agent_whose_container_does_not_see_its_file()
+    {
+        Assert.That(_agent.Terminate(TimeSpan.FromSeconds(60)));
+        _agent.Dispose();
+        _agent = _box.StartAgentInContainer(CapabilityTests.OfDaemonSet(), Gate).MustBeReady();
+        var pod = _box.PlanPod("web");
+        _box.Declare(pod, hasAddress: false);
+        _box.Connect(pod);
+        Cni("ADD", pod).MustSucceed("ADD");
+        Assert.That(State(pod), Is.EqualTo("enforced"));
+    }
+
+    [Test]
     public void With_the_agent_away_a_pod_starts_or_not_as_was_asked_and_the_agent_tells_of_it_later()
     {
         Assert.That(_agent.Terminate(TimeSpan.FromSeconds(60)));
         var pod = _box.PlanPod("web");
         _box.Connect(pod);
-        Assert.That(Cni("ADD", pod).Output, Does.Contain("\"code\":11"));
-        Cni("ADD", pod, mode: "fail-open").MustSucceed("ADD");
+        Assert.That(Cni("ADD", pod, timeoutSeconds: 1).Output, Does.Contain("\"code\":11"));
+        Cni("ADD", pod, mode: "fail-open", timeoutSeconds: 1).MustSucceed("ADD");
         _agent.Dispose();
         _agent = StartAgent();
         Eventually.True(() => _agent.Log.Contains("started WITHOUT its policy in force", StringComparison.Ordinal), "the agent tells of it");
         Eventually.True(() => _agent.Metric("nodemesh_cni_unguarded_pods_total") == 1, "and counts it");
+    }
+
+    [Test]
+    public void A_pod_that_starts_while_the_agent_is_replaced_waits_for_the_next_one()
+    {
+        Assert.That(_agent.Terminate(TimeSpan.FromSeconds(60)));
+        var pod = _box.PlanPod("web");
+        _box.Declare(pod, hasAddress: false);
+        _box.Connect(pod);
+        var add = Task.Run(() => Cni("ADD", pod));
+        _agent.Dispose();
+        _agent = StartAgent();
+        add.Result.MustSucceed("ADD");
+        Assert.That(State(pod), Is.EqualTo("enforced"));
     }
 
     [Test]
@@ -130,8 +159,7 @@ public sealed class CniGateTests
         Assert.That(Directory.GetFiles(BinDir), Is.Empty);
     }
 
-    private AgentProcess StartAgent() =>
-        _box.StartAgent("--cni-gate", "fail-closed", "--cni-bin-dir", BinDir, "--cni-conf-dir", ConfDir).MustBeReady();
+    private AgentProcess StartAgent() => _box.StartAgent(Gate).MustBeReady();
 
     /// <summary>As a runtime starts the plugin.</summary>
     private CommandResult Cni(string command, PodBox pod, string mode = "fail-closed", int timeoutSeconds = 60) => _box.Node.Run(

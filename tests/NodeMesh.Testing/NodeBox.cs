@@ -189,10 +189,16 @@ public sealed class NodeBox : IDisposable
         ["unshare", "--mount", "sh", "-c", $"mount --bind /dev/null $(realpath $(ldconfig -p | awk '$1 == \"{library}\" {{ print $NF; exit }}')) && exec \"$@\"", "sh"], []);
 
     /// <summary>The same with these capabilities and no others.</summary>
-    public AgentProcess StartAgentWithCapabilities(IEnumerable<string> capabilities, params string[] more)
+    public AgentProcess StartAgentWithCapabilities(IEnumerable<string> capabilities, params string[] more) => new(Place, Files, With(capabilities), more);
+
+    /// <summary>The same, and as in a container it sees none of the namespaces that a runtime mounts below /run/netns.</summary>
+    public AgentProcess StartAgentInContainer(IEnumerable<string> capabilities, params string[] more) =>
+        new(Place, Files, ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run/netns && exec \"$@\"", "sh", .. With(capabilities)], more);
+
+    private static string[] With(IEnumerable<string> capabilities)
     {
         var list = "-all," + string.Join(',', capabilities.Select(c => "+" + c.ToLowerInvariant()));
-        return new AgentProcess(Place, Files, ["setpriv", $"--inh-caps={list}", $"--bounding-set={list}", "--"], more);
+        return ["setpriv", $"--inh-caps={list}", $"--bounding-set={list}", "--"];
     }
 
     /// <summary>The same with mounts of its own: what is mounted or unmounted there, by nsenter, nobody else sees.</summary>

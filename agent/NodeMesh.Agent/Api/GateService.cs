@@ -1,4 +1,5 @@
 using Grpc.Core;
+using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Model;
 
@@ -17,7 +18,7 @@ internal sealed class GateService(PodGate gate, AgentView view) : Gate.GateBase
         if (request.ContainerId.Length == 0 || request.Name.Length == 0 || !request.Netns.StartsWith('/'))
             throw new RpcException(new Status(StatusCode.InvalidArgument, "a container id, a pod's name and an absolute path of its network namespace are needed"));
         var limit = TimeSpan.FromMilliseconds(Math.Clamp(request.TimeoutMs, 1, (long)s_longest.TotalMilliseconds));
-        var sandbox = new Sandbox(request.ContainerId, new ObjectName(request.Namespace, request.Name), request.Uid, request.Netns, [.. addresses.Distinct()]);
+        var sandbox = new Sandbox(request.ContainerId, new ObjectName(request.Namespace, request.Name), request.Uid, NodePaths.NetnsOf(request.Netns, request.RuntimeProcess), [.. addresses.Distinct()]);
         var reason = await gate.HoldAsync(sandbox, limit, context.CancellationToken).ConfigureAwait(false);
         return new HoldReply { InForce = reason.Length == 0, Reason = reason };
     }

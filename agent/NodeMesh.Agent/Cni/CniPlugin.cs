@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Grpc.Core;
 using NodeMesh.Agent.Api;
+using NodeMesh.Native;
 
 namespace NodeMesh.Agent.Cni;
 
@@ -13,7 +15,13 @@ internal static class CniPlugin
     /// <summary>Name of the executable and of the entry in a list.</summary>
     public const string Type = "nodemesh-cni";
 
-    private static readonly TimeSpan s_slack = TimeSpan.FromSeconds(5);
+    // For the answer of an agent that is there and has much to do.
+    private static readonly TimeSpan s_slack = TimeSpan.FromSeconds(30);
+
+    // An agent that is replaced is back by then; a runtime that has to say how the node is does not wait longer.
+    private static readonly TimeSpan s_replacement = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A runtime starts a plugin with this set and without arguments.</summary>
     public static bool IsAsked(string[] args) => args.Length == 0 && Environment.GetEnvironmentVariable("CNI_COMMAND") is { Length: > 0 };
@@ -77,10 +85,14 @@ internal static class CniPlugin
             Name = pod.Name,
             Uid = pod.Uid,
             Netns = pod.Netns,
-            TimeoutMs = (long)config.Timeout.TotalMilliseconds,
+            RuntimeProcess = ParentProcess.Id,
         };
         request.Addresses.AddRange(config.Addresses);
-        var (reason, isAway) = await AskAsync(config, (gate, call) => gate.HoldAsync(request, call)).ConfigureAwait(false) switch
+        var (reason, isAway) = await AskAsync(config, config.Timeout, (gate, call, left) =>
+        {
+            request.TimeoutMs = Math.Max(1, (long)left.TotalMilliseconds);
+            return gate.HoldAsync(request, call);
+        }).ConfigureAwait(false) switch
         {
             ({ InForce: true }, _) => ("", false),
             ({ } reply, _) => ($"after {config.Timeout.TotalSeconds:0} s the policy of pod {pod} is not in force: {reply.Reason}", false),
@@ -100,7 +112,7 @@ internal static class CniPlugin
             throw new CniException(CniCode.InvalidConfiguration, "no prevResult: CHECK is for what ADD made");
         if (pod.Name.Length == 0)
             return;
-        var (reply, why) = await AskAsync(config, (gate, call) => gate.CheckAsync(new CheckRequest { Namespace = pod.Namespace, Name = pod.Name }, call)).ConfigureAwait(false);
+        var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.CheckAsync(new CheckRequest { Namespace = pod.Namespace, Name = pod.Name }, call)).ConfigureAwait(false);
 
         // With the agent away the kernel goes on enforcing; that is no fault of this pod.
         if (reply is null && !config.FailsOpen)
@@ -112,7 +124,7 @@ internal static class CniPlugin
     // What an agent that is away does not hear, it does not need: it knows no sandboxes when it starts.
     private static async Task DeleteAsync(CniConfig config, string containerId, TextWriter error)
     {
-        var (reply, why) = await AskAsync(config, (gate, call) => gate.ReleaseAsync(new ReleaseRequest { ContainerId = containerId }, call)).ConfigureAwait(false);
+        var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.ReleaseAsync(new ReleaseRequest { ContainerId = containerId }, call)).ConfigureAwait(false);
         if (reply is null)
             await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
         OpenedPods.Forget(config.RunDir, containerId);
@@ -124,32 +136,44 @@ internal static class CniPlugin
             throw new CniException(CniCode.InvalidConfiguration, "GC without cni.dev/valid-attachments");
         var request = new KeepRequest();
         request.ContainerIds.AddRange(valid);
-        var (reply, why) = await AskAsync(config, (gate, call) => gate.KeepAsync(request, call)).ConfigureAwait(false);
+        var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.KeepAsync(request, call)).ConfigureAwait(false);
         if (reply is null)
             await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
     }
 
     private static async Task StatusAsync(CniConfig config)
     {
-        var (reply, why) = await AskAsync(config, (gate, call) => gate.CheckAsync(new CheckRequest(), call)).ConfigureAwait(false);
+        var (reply, why) = await AskAsync(config, config.FailsOpen ? TimeSpan.Zero : Shorter(config.Timeout, s_replacement), (gate, call, _) => gate.CheckAsync(new CheckRequest(), call)).ConfigureAwait(false);
         if (reply is null && !config.FailsOpen)
             throw new CniException(CniCode.NotAvailable, why);
     }
 
     /// <summary>The agent's answer, or why there is none.</summary>
-    private static async Task<(T? Reply, string Why)> AskAsync<T>(CniConfig config, Func<Gate.GateClient, CallOptions, AsyncUnaryCall<T>> question)
+    /// <param name="patience">So long an agent is waited for that is not there: it may be replaced just now.</param>
+    /// <param name="question">Asked with what is left of that.</param>
+    private static async Task<(T? Reply, string Why)> AskAsync<T>(CniConfig config, TimeSpan patience, Func<Gate.GateClient, CallOptions, TimeSpan, AsyncUnaryCall<T>> question)
         where T : class
     {
-        using var agent = new AgentClient(config.RunDir);
-        try
+        var clock = Stopwatch.StartNew();
+        while (true)
         {
-            return (await agent.AskAsync(channel => new Gate.GateClient(channel), question, config.Timeout + s_slack, CancellationToken.None).ConfigureAwait(false), "");
-        }
-        catch (CommandFailure e)
-        {
-            return (null, e.Message);
+            using var agent = new AgentClient(config.RunDir);
+            try
+            {
+                return (await agent.AskAsync(channel => new Gate.GateClient(channel), (gate, call) => question(gate, call, patience - clock.Elapsed), config.Timeout + s_slack, CancellationToken.None).ConfigureAwait(false), "");
+            }
+            catch (CommandFailure e) when (e.Code == ExitCode.AgentUnreachable && clock.Elapsed < patience)
+            {
+                await Task.Delay(s_pause).ConfigureAwait(false);
+            }
+            catch (CommandFailure e)
+            {
+                return (null, e.Message);
+            }
         }
     }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static string Versions()
     {

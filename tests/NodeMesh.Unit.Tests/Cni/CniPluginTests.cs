@@ -126,7 +126,7 @@ public sealed class CniPluginTests
     private static (string, string) Pod => ("CNI_ARGS", "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11");
 
     private string Config(string mode = "fail-closed", string result = PrevResult, string more = "") =>
-        $$"""{ "cniVersion": "1.1.0", "name": "dbnet", "type": "nodemesh-cni", "runDir": "{{_runDir}}", "onFailure": "{{mode}}"{{(result.Length > 0 ? $", \"prevResult\": {result}" : "")}}{{more}} }""";
+        $$"""{ "cniVersion": "1.1.0", "name": "dbnet", "type": "nodemesh-cni", "runDir": "{{_runDir}}", "onFailure": "{{mode}}", "timeoutSeconds": 1{{(result.Length > 0 ? $", \"prevResult\": {result}" : "")}}{{more}} }""";
 
     private static int CodeOf((int Code, JsonElement Answer, string Error) result) => result.Code == 0 ? 0 : result.Answer.GetProperty("code").GetInt32();
 

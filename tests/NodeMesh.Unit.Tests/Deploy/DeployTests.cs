@@ -94,6 +94,11 @@ public sealed class DeployTests
         Assert.That(Text(pod, "priorityClassName"), Is.EqualTo("system-node-critical"));
     }
 
+    [TestCase(DaemonSet, "containers", "agent")]
+    [TestCase(Cleanup, "initContainers", "cleanup")]
+    public void No_mount_needs_the_nodes_own_to_be_shared_which_they_are_not_everywhere(string file, string list, string name) =>
+        Assert.That(Items(Container(file, list, name), "volumeMounts").Where(m => At(m, "mountPropagation") is not null), Is.Empty);
+
     [Test]
     public void Probes_ask_where_the_agent_answers_and_its_end_is_waited_for()
     {
