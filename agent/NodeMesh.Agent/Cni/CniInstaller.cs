@@ -8,7 +8,7 @@ namespace NodeMesh.Agent.Cni;
 /// Keeps the plugin in the runtime's list for as long as the agent runs: another network plugin may write its list anew, or one that comes first. The entry stays
 /// when the agent ends, since pods start then too.
 /// </summary>
-internal sealed class CniInstaller(CniGateOptions options, string runDir, PodGate gate, Readiness readiness, ILogger log)
+internal sealed class CniInstaller(CniGateOptions options, string runDir, Readiness readiness, ILogger log)
 {
     // Notices make it quick; this finds what they missed, and folders that were not there.
     private static readonly TimeSpan s_look = TimeSpan.FromSeconds(5);
@@ -57,12 +57,6 @@ internal sealed class CniInstaller(CniGateOptions options, string runDir, PodGat
     {
         try
         {
-            foreach (var pod in OpenedPods.Take(runDir))
-            {
-                gate.StartedUnguarded();
-                log.LogError("CNI gate: a pod started WITHOUT its policy in force (--cni-gate=fail-open): {Pod}", pod);
-            }
-
             foreach (var what in CniFiles.Ensure(options, runDir, Environment.ProcessPath!))
                 log.LogInformation("CNI gate: {What}", what);
             _problem = "";

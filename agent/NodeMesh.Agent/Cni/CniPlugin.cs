@@ -103,7 +103,7 @@ internal static class CniPlugin
         if (!config.FailsOpen)
             throw new CniException(isAway ? CniCode.TryAgainLater : CniCode.NotInForce, reason, "the pod does not start before its policy is in force (--cni-gate=fail-closed)");
         await error.WriteLineAsync($"{Type}: pod {pod} starts WITHOUT its policy in force: {reason}").ConfigureAwait(false);
-        OpenedPods.Note(config.RunDir, pod.ContainerId, $"{pod}: {reason}");
+        OpenedPods.Note(config.RunDir, pod.ContainerId, new OpenedPod(pod.Namespace, pod.Name, pod.Uid, DateTimeOffset.UtcNow, reason));
     }
 
     private static async Task CheckAsync(CniConfig config, CniPod pod)
@@ -127,7 +127,6 @@ internal static class CniPlugin
         var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.ReleaseAsync(new ReleaseRequest { ContainerId = containerId }, call)).ConfigureAwait(false);
         if (reply is null)
             await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
-        OpenedPods.Forget(config.RunDir, containerId);
     }
 
     private static async Task CollectAsync(CniConfig config, TextWriter error)

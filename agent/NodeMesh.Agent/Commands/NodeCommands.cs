@@ -47,7 +47,7 @@ internal static class NodeCommands
                 // Not before it is known that no agent runs, which would put it back.
                 IReadOnlyList<string> removed = [.. Cleaner.Run(places).Removed, .. CniFiles.Remove(values.One(OptionTable.CniBinDir), values.One(OptionTable.CniConfDir))];
                 File.Delete(Path.Combine(places.RunDirectory, "api.sock"));
-                OpenedPods.Take(places.RunDirectory);
+                OpenedPods.Clear(places.RunDirectory);
                 var output = parse.InvocationConfiguration.Output;
                 foreach (var item in removed)
                     output.WriteLine($"removed {item}");

@@ -92,15 +92,16 @@ internal static class AgentHost
         var heard = sources.RunAsync(stop.Token);
         var statuses = sources.WriteStatusesAsync(options.Node.Name, state, lines.CreateLogger("status"), stop.Token);
         var snapshots = PumpAsync(sources.World, pump, stop.Token);
-        var cni = new CniInstaller(options.CniGate, options.RunDir, podGate, readiness, log).RunAsync(stop.Token);
+        var cni = new CniInstaller(options.CniGate, options.RunDir, readiness, log).RunAsync(stop.Token);
+        var unguarded = new UnguardedPods(options.RunDir, podGate, sources.WarnOfUnguarded, log).RunAsync(stop.Token);
         log.LogInformation("NodeMesh {Version} on node {Node} serves {Sources}", ApiMapping.Version, options.Node.Name, sources.Names);
 
-        await (await Task.WhenAny(signals.Asked, heard, statuses, snapshots, cni).ConfigureAwait(false)).ConfigureAwait(false);
+        await (await Task.WhenAny(signals.Asked, heard, statuses, snapshots, cni, unguarded).ConfigureAwait(false)).ConfigureAwait(false);
         using var leaving = readiness.Block("the agent is shutting down");
         log.LogInformation("Ending: requests under way get {Seconds} s; the kernel side stays in force", options.Proxy.DrainTimeout.TotalSeconds);
         await proxy.DrainAsync(options.Proxy.DrainTimeout).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAll(heard, statuses, snapshots, cni).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(heard, statuses, snapshots, cni, unguarded).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return ExitCode.Ok;
     }
 

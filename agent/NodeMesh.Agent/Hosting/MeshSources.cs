@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
 using Microsoft.Extensions.Logging;
+using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Options;
+using NodeMesh.Model;
 using NodeMesh.Sources;
 using NodeMesh.Sources.Files;
 using NodeMesh.Sources.Kubernetes;
@@ -59,6 +61,10 @@ internal sealed class MeshSources : IDisposable
             },
             what => log.LogWarning("Statuses cannot be written: {Problem}; it is tried again", what), stop);
     }
+
+    /// <summary>Writes the Event; null without a cluster.</summary>
+    public Func<OpenedPod, CancellationToken, Task<string>>? WarnOfUnguarded => Cluster is not { } cluster ? null : (pod, stop) =>
+        cluster.WarnOfPodAsync(new ObjectName(pod.Namespace, pod.Name), pod.Uid, pod.At, UnguardedPods.EventReason, UnguardedPods.Message(pod), stop);
 
     public void Dispose() => Cluster?.Dispose();
 

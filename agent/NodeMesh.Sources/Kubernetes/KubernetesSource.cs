@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Threading.Channels;
 using k8s;
+using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
 using NodeMesh.Sources.Kubernetes.Status;
 
@@ -75,6 +77,28 @@ public sealed class KubernetesSource : IDisposable
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public Task WriteStatusesAsync(string node, Func<StatusInput> input, Action<string> problem, CancellationToken stop) =>
         new StatusHost(_server, _book, _namespace, node, input, problem, _time).RunAsync(stop);
+
+    /// <summary>Writes an Event of a pod, of type Warning.</summary>
+    /// <param name="at">When it happened: a pod may meet the same more than once.</param>
+    /// <returns>Why it could not be written, which is to be tried again; empty when it was, or the pod's namespace is no more.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task<string> WarnOfPodAsync(ObjectName pod, string uid, DateTimeOffset at, string reason, string message, CancellationToken stop)
+    {
+        try
+        {
+            var about = new EventObject("v1", "Pod", pod, uid, "", at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
+            await ObjectEvents.WarnAsync(_server, about, reason, message, at, stop).ConfigureAwait(false);
+            return "";
+        }
+        catch (ApiServerException e) when (e.IsMissing)
+        {
+            return "";
+        }
+        catch (Exception e) when (e is ApiServerException or HttpRequestException or IOException or TimeoutException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        {
+            return e.Message;
+        }
+    }
 
     public void Dispose() => _server.Dispose();
 

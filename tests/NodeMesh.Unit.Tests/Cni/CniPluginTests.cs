@@ -64,8 +64,13 @@ public sealed class CniPluginTests
         Assert.That(code, Is.Zero);
         Assert.That(answer.GetProperty("ips").GetArrayLength(), Is.EqualTo(1));
         Assert.That(error, Does.Contain("shop/web starts WITHOUT its policy in force"));
-        Assert.That(OpenedPods.Take(_runDir).Single(), Does.StartWith("shop/web: "));
-        Assert.That(OpenedPods.Take(_runDir), Is.Empty);
+        var (file, pod) = OpenedPods.Read(_runDir).Single();
+        Assert.That((pod.Namespace, pod.Name, pod.Uid), Is.EqualTo(("shop", "web", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11")));
+        Assert.That(pod.Reason, Does.Contain("no agent answers"));
+        Assert.That(CodeOf(await RunAsync("DEL", Config(mode: "fail-open"), Pod)), Is.Zero);
+        Assert.That(OpenedPods.Read(_runDir), Has.Exactly(1).Items, "it was so, though the pod is gone");
+        OpenedPods.Forget(file);
+        Assert.That(OpenedPods.Read(_runDir), Is.Empty);
     }
 
     [TestCase("fail-closed", 11)]

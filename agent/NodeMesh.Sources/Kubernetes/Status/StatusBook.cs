@@ -14,7 +14,8 @@ internal sealed record StatusObject(
 {
     public ObjectRef Ref => new(Resource.Kind.Kind, Name);
 
-    public string ApiVersion => $"{Resource.Kind.Group}/{Version}";
+    public EventObject ForEvents => new(
+        $"{Resource.Kind.Group}/{Version}", Resource.Kind.Kind, Name, Uid, ResourceVersion, Generation.ToString(CultureInfo.InvariantCulture));
 
     public string Path => $"{(Name.Namespace.Length == 0 ? Resource.Path(Version) : Resource.Path(Version, Name.Namespace))}/{Name.Name}";
 }

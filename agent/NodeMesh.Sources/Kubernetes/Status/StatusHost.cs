@@ -109,7 +109,7 @@ internal sealed class StatusHost(ApiServer server, StatusBook book, string ns, s
         if (_written.Count > 2 * book.All.Count)
             _written.Clear();
         foreach (var error in found.Where(d => d.Severity == Severity.Error))
-            await ObjectEvents.WarnAsync(server, obj, "Invalid", error.FieldPath.Length == 0 ? error.Message : $"{error.FieldPath}: {error.Message}", time.GetUtcNow(), stop).ConfigureAwait(false);
+            await ObjectEvents.WarnAsync(server, obj.ForEvents, "Invalid", error.FieldPath.Length == 0 ? error.Message : $"{error.FieldPath}: {error.Message}", time.GetUtcNow(), stop).ConfigureAwait(false);
     }
 
     private void Tell(string what)
