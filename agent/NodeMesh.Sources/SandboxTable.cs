@@ -25,6 +25,8 @@ public sealed class SandboxTable
     /// <summary>More than once is the same as once.</summary>
     public void Remove(string containerId) => Update(told => told.RemoveAll(s => s.ContainerId == containerId));
 
+    public bool Knows(string containerId) => Volatile.Read(ref _told).Exists(s => s.ContainerId == containerId);
+
     /// <summary>Forgets all others.</summary>
     public void Keep(IReadOnlySet<string> containerIds) => Update(told => told.RemoveAll(s => !containerIds.Contains(s.ContainerId)));
 

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -15,12 +14,7 @@ internal sealed class AgentClient : IDisposable
     public AgentClient(string runDir)
     {
         _socket = Path.Combine(runDir, "api.sock");
-        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler { ConnectCallback = ConnectAsync },
-            DisposeHttpClient = true,
-            MaxReceiveMessageSize = null, // our own agent's answer, and a mesh may have ten thousand services
-        });
+        _channel = UnixSocketChannel.For(_socket, mostBytes: null); // our own agent's answer, and a mesh may have ten thousand services
     }
 
     /// <exception cref="CommandFailure">AgentUnreachable, or Usage when the agent does not understand what it is asked.</exception>
@@ -46,19 +40,4 @@ internal sealed class AgentClient : IDisposable
     }
 
     public void Dispose() => _channel.Dispose();
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken stop)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), stop).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 }

@@ -1,3 +1,4 @@
+using NodeMesh.Agent.Cri;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
 using NodeMesh.Datapath.Tables;
@@ -11,12 +12,15 @@ namespace NodeMesh.Agent.Api;
 
 /// <summary>What those who ask may look at.</summary>
 internal sealed class AgentView(
-    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath, ConnectionSweeper connections, Func<KubernetesState?> cluster)
+    ObservedState state, Readiness readiness, DatapathReconciler datapath, ProxyServer proxy, ProxyState proxyState, Func<NodeFacts> facts, int workers, string pinPath, ConnectionSweeper connections, Func<KubernetesState?> cluster, Func<RuntimeState?> runtime)
 {
     public ObservedState State => state;
 
     /// <summary>Null: the objects come from files alone.</summary>
     public KubernetesState? Cluster => cluster();
+
+    /// <summary>Null: it is not asked.</summary>
+    public RuntimeState? Runtime => runtime();
 
     public Readiness Readiness => readiness;
 

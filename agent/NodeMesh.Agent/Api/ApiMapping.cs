@@ -1,4 +1,5 @@
 using System.Reflection;
+using NodeMesh.Agent.Cri;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Datapath;
 using NodeMesh.Datapath.Tables;
@@ -143,6 +144,8 @@ internal static class ApiMapping
         cluster.Troubles.AddRange(state.Troubles);
         return cluster;
     }
+
+    public static Runtime Runtime(RuntimeState state) => new() { Socket = state.Socket, Name = state.Name, Problem = state.Problem, Sandboxes = state.Sandboxes };
 
     public static Counts Counts(MeshSnapshot snapshot, MeshPlan plan) => new()
     {

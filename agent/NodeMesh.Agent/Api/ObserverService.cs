@@ -21,6 +21,7 @@ internal sealed class ObserverService(AgentView view) : Observer.ObserverBase
             Proxy = ApiMapping.Proxy(view.Proxy(), view.ProxyRevision, view.Workers),
             Counts = ApiMapping.Counts(snapshot, plan),
             Cluster = view.Cluster is { } cluster ? ApiMapping.Cluster(cluster) : null,
+            Runtime = view.Runtime is { } runtime ? ApiMapping.Runtime(runtime) : null,
         };
         reply.NodeAddresses.AddRange(facts.Addresses.Select(a => a.ToString()));
         reply.NotReadyBecause.AddRange(view.Readiness.Reasons);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using NodeMesh.Agent.Api;
 using NodeMesh.Agent.Cni;
+using NodeMesh.Agent.Cri;
 using NodeMesh.Agent.Options;
 using NodeMesh.Datapath;
 using NodeMesh.Flows.Metrics;
@@ -36,8 +37,9 @@ internal static class AgentHost
         var changes = new ChangeLog(log);
         var metrics = new MetricPage();
 
-        // What the container runtime says.
+        // What the container runtime says, by its plugins and when it is asked.
         var podGate = new PodGate(sources.World.Sandboxes);
+        using var runtime = options.CriSocket.Length > 0 ? new SandboxWatch(options.CriSocket, sources.World.Sandboxes, log) : null;
 
         // What runs.
         using var reconciler = DatapathReconciler.Start(options.Datapath, images);
@@ -83,13 +85,14 @@ internal static class AgentHost
         facts.Start();
 
         // Who asks.
-        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections, () => sources.Cluster?.State);
+        var view = new AgentView(state, readiness, reconciler, proxy, proxyState, () => facts.Current, proxyOptions.Workers, Path.Combine(options.Datapath.BpffsPath, "nodemesh"), connections, () => sources.Cluster?.State, () => runtime?.State);
         MetricFill.Connect(metrics, view, podGate, () => accessLog?.Written ?? 0, surfaceOptions.PolicyMetrics);
         await using var surface = await AgentSurface.StartAsync(surfaceOptions.MetricsAddress, options.RunDir, view, podGate, metrics, lines).ConfigureAwait(false);
 
         // What makes it go.
         using var stop = new CancellationTokenSource();
         var heard = sources.RunAsync(stop.Token);
+        runtime?.Start();
         var statuses = sources.WriteStatusesAsync(options.Node.Name, state, lines.CreateLogger("status"), stop.Token);
         var snapshots = PumpAsync(sources.World, pump, stop.Token);
         var cni = new CniInstaller(options.CniGate, options.RunDir, readiness, log).RunAsync(stop.Token);

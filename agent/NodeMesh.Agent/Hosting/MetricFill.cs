@@ -43,6 +43,11 @@ internal sealed class MetricFill(MetricPage page, AgentView view)
                 page.Count(MetricCatalog.LogWritten, logWritten());
                 page.Set(MetricCatalog.HeldPods, podGate.Waiting);
                 page.Count(MetricCatalog.UnguardedPods, podGate.Unguarded);
+                if (view.Runtime is { } runtime)
+                {
+                    page.Set(MetricCatalog.RuntimeConnected, runtime.Problem.Length == 0 ? 1 : 0);
+                    page.Set(MetricCatalog.RuntimeSandboxes, runtime.Sandboxes);
+                }
             }
         });
     }

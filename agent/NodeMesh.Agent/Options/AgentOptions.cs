@@ -7,7 +7,8 @@ using static NodeMesh.Agent.Options.OptionTable;
 namespace NodeMesh.Agent.Options;
 
 /// <summary>How the operator wants the agent, in groups as their readers need them.</summary>
-internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, CniGateOptions CniGate, SurfaceOptions Surface)
+/// <param name="CriSocket">Empty: the container runtime is not asked.</param>
+internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOptions Node, DatapathOptions Datapath, BpfSourceOptions Bpf, ProxyTuning Proxy, CniGateOptions CniGate, string CriSocket, SurfaceOptions Surface)
 {
     /// <exception cref="CommandFailure">BadOptions: the first value that cannot be.</exception>
     public static AgentOptions Read(OptionValues values)
@@ -20,6 +21,7 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
             new BpfSourceOptions(values.One(BpfCompile), values.OneOr(Clang, "")),
             new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
             CniGateOptions.Read(values),
+            values.OneOr(OptionTable.CriSocket, "") is { Length: > 0 } cri ? Path.GetFullPath(cri) : "",
             new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog), values.One(OptionTable.PolicyMetrics)));
     }
 

@@ -22,6 +22,7 @@ internal static class OptionTable
     public static readonly OptionSpec<string> Bpffs = new("--bpffs", "DIR", "/sys/fs/bpf", Text, "A mounted BPF file system; the kernel side is pinned below it");
     public static readonly OptionSpec<string> Cgroup = new("--cgroup", "DIR", "", Text, "The cgroup2 directory whose processes get services translated") { DefaultWords = "the root of the mounted cgroup2 file system" };
     public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only) and the agent's lock");
+    public static readonly OptionSpec<string> CriSocket = new("--cri-socket", "FILE", "", Text, "Socket of the node's container runtime (CRI): what it says of pods' networks comes before what the API does; see on-the-node.md") { DefaultWords = "none: pods are found by their cgroups" };
     public static readonly OptionSpec<string> Devices = new("--devices", "NAME", "", Text, "An interface toward other nodes and the world", true) { DefaultWords = "all that carry an address and are no pod's" };
     public static readonly OptionSpec<ushort> ProxyPort = new("--proxy-port", "PORT", "15001", Port, "The proxy's listener on 127.0.0.1 and ::1");
     public static readonly OptionSpec<int> ProxyWorkers = new("--proxy-workers", "N", "0", Number(0, 1024), "Threads that serve connections; 0: one per CPU, at most 4");
@@ -55,7 +56,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, KubeProxyReplacement, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
+        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, KubeProxyReplacement, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, CriSocket, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
         CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, CniGate, CniBinDir, CniConfDir, CniTimeout, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

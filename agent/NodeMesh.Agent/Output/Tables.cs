@@ -28,6 +28,12 @@ internal static class Tables
                 table.Row("not followed", trouble);
         }
 
+        if (s.Runtime is { } runtime)
+        {
+            table.Row("runtime", runtime.Problem.Length > 0 ? $"no answer at {runtime.Socket}: {runtime.Problem}; pods are found by their cgroups"
+                : string.Create(CultureInfo.InvariantCulture, $"{runtime.Name} at {runtime.Socket}, {runtime.Sandboxes} sandboxes"));
+        }
+
         foreach (var listener in s.Proxy.Listeners)
             table.Row("listener", listener);
         if (s.DataPath.Disturbances > 0)

@@ -31,6 +31,8 @@ public static class MetricCatalog
     public static readonly MetricSpec ReconcileDuration = new("nodemesh_datapath_reconcile_duration_seconds", MetricType.Histogram, "Time of one such round");
     public static readonly MetricSpec HeldPods = new("nodemesh_cni_held_pods", MetricType.Gauge, "Pods whose start waits for their policy now");
     public static readonly MetricSpec UnguardedPods = new("nodemesh_cni_unguarded_pods_total", MetricType.Counter, "Pods that started without their policy in force, under --cni-gate=fail-open");
+    public static readonly MetricSpec RuntimeConnected = new("nodemesh_cri_connected", MetricType.Gauge, "1 while the container runtime answers at --cri-socket; 0: pods are found by their cgroups alone");
+    public static readonly MetricSpec RuntimeSandboxes = new("nodemesh_cri_sandboxes", MetricType.Gauge, "Sandboxes that run, as the container runtime says at --cri-socket");
 
     public static readonly MetricSpec SourceConnected = new("nodemesh_source_connected", MetricType.Gauge, "1 while the API server's objects of this resource are followed, or its kind is not installed; 0: what was heard last stays in force", "resource");
     public static readonly MetricSpec SourceSynced = new("nodemesh_source_synced", MetricType.Gauge, "1 once all objects of this resource have been heard since the agent's start; until all are, nothing in the kernel changes", "resource");
@@ -67,7 +69,7 @@ public static class MetricCatalog
     public static readonly MetricSpec[] All =
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
-        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, PolicyConnections, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration, HeldPods, UnguardedPods,
+        Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, PolicyConnections, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration, HeldPods, UnguardedPods, RuntimeConnected, RuntimeSandboxes,
         SourceConnected, SourceSynced, SourceObjects, SourceSince, SourceLists, SourceWatches, SourceEvents, SourceErrors,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, Audited, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
