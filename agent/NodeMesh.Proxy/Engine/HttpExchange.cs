@@ -244,7 +244,7 @@ internal sealed partial class HttpExchange(Worker worker) : IUpstreamOwner
             return false;
         }
 
-        _target = route.Choose((uint)worker.Balancer.Next(int.MaxValue) << 1);
+        _target = route.Choose();
         cluster = _target?.Plan.Cluster;
         if (cluster is null)
             return Refuse(500, CloseReason.NoCluster, "no_valid_backend");

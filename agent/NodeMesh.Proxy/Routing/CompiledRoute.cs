@@ -9,6 +9,9 @@ namespace NodeMesh.Proxy.Routing;
 /// <summary>One match of one rule, ready to be compared, and what then happens to the request.</summary>
 internal sealed class CompiledRoute
 {
+    /// <summary>Of 2^32.</summary>
+    private const uint GoldenRatio = 0x9E3779B9;
+
     private readonly ValueMatcher _path;
     private readonly bool _isPrefix;
     private readonly byte[]? _method;
@@ -18,6 +21,7 @@ internal sealed class CompiledRoute
     private readonly byte[]? _rewriteHost;
     private readonly PathTemplate? _rewritePath;
     private readonly PathTemplate? _redirectPath;
+    private uint _drawn = (uint)Random.Shared.NextInt64();
 
     public CompiledRoute(RouteEntryPlan entry)
     {
@@ -55,12 +59,19 @@ internal sealed class CompiledRoute
         return true;
     }
 
-    /// <summary>The backend for a number drawn evenly from all 32-bit values; null when the rule has none.</summary>
-    public CompiledTarget? Choose(uint random)
+    /// <summary>The backend of the next request; null when the rule has none. Draws are multiples of the golden ratio, of which any few hundred in a row lie evenly:
+    /// shares are what the weights say at once, from which chance would stray by points. All workers draw from this one sequence.</summary>
+    public CompiledTarget? Choose() => _targets.Length switch
     {
-        if (_targets.Length <= 1)
-            return _targets.Length == 0 ? null : _targets[0];
-        var point = (long)(((ulong)random * (ulong)Action.TotalWeight) >> 32);
+        0 => null,
+        1 => _targets[0],
+        _ => Choose(Interlocked.Add(ref _drawn, GoldenRatio)),
+    };
+
+    /// <summary>The backend for a number out of all 32-bit values.</summary>
+    private CompiledTarget Choose(uint drawn)
+    {
+        var point = (long)(((ulong)drawn * (ulong)Action.TotalWeight) >> 32);
         foreach (var target in _targets)
         {
             point -= target.Plan.Weight;

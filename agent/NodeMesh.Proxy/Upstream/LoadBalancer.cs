@@ -11,9 +11,6 @@ internal sealed class LoadBalancer(int seed)
     private readonly Dictionary<EndpointAddress, EndpointState> _endpoints = new();
     private readonly Random _random = new(seed);
 
-    /// <summary>0 to <paramref name="bound"/> - 1.</summary>
-    public int Next(int bound) => _random.Next(bound);
-
     /// <param name="ipv4">Only endpoints of this family, when set.</param>
     /// <returns>Null when no endpoint fits.</returns>
     public EndpointState? PickEndpoint(ProxyPlan plan, ClusterPlan cluster, bool? ipv4)
