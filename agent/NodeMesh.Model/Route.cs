@@ -20,8 +20,19 @@ public enum ParentKind
 }
 
 /// <param name="Port">Null: every port of the parent.</param>
-/// <param name="SectionName">Listener of a Gateway; null: every listener.</param>
-public sealed record RouteParent(ParentKind Kind, ObjectName Name, ushort? Port, string? SectionName);
+/// <param name="SectionName">Listener of a Gateway or name of a Service's port; null: every one. With <paramref name="Port"/>, both must hold.</param>
+public sealed record RouteParent(ParentKind Kind, ObjectName Name, ushort? Port, string? SectionName)
+{
+    /// <summary>Place in spec.parentRefs as written.</summary>
+    public int Index { get; init; }
+
+    public string Path => PathOf(Index);
+
+    public static string PathOf(int index) => $"spec.parentRefs[{index}]";
+
+    /// <summary>Whether it means this port of the Service.</summary>
+    public bool Means(ServicePort port) => (Port is null || Port == port.Port) && (SectionName is null || SectionName == port.Name);
+}
 
 /// <param name="Name">Empty when unnamed.</param>
 /// <param name="Matches">Any of them; never empty (the default is the path prefix "/").</param>
@@ -39,19 +50,27 @@ public sealed record RouteRule(
 public sealed record RouteMatch(StringMatch Path, ImmutableArray<HeaderMatch> Headers, ImmutableArray<HeaderMatch> Query, string? Method);
 
 /// <param name="Weight">0 to 1,000,000; 0 takes no requests.</param>
-/// <param name="Invalid">Null when the reference is good; else why it is not (such requests get 500, as the standard asks).</param>
-public sealed record RouteBackend(ObjectName Service, ushort Port, int Weight, ImmutableArray<RouteFilter> Filters, string? Invalid = null)
+/// <param name="Invalid">Null when the reference is good; else what is wrong with it (such requests get 500, as the standard asks).</param>
+public sealed record RouteBackend(ObjectName Service, ushort Port, int Weight, ImmutableArray<RouteFilter> Filters, RefProblem? Invalid = null)
 {
-    /// <summary>Of which kind <see cref="Invalid"/> is.</summary>
-    public RefProblem Problem { get; init; }
+    /// <summary>Set where a Gateway may not use it: in another namespace, without a ReferenceGrant there. A route of a Service needs none (GEP-1294): the client could
+    /// call that backend itself, and policy judges it as if it had.</summary>
+    public RefProblem? Ungranted { get; init; }
+
+    /// <summary>What is wrong with it for requests that come to such a parent.</summary>
+    public RefProblem? ProblemAt(ParentKind parent) => parent == ParentKind.Gateway ? Ungranted ?? Invalid : Invalid;
 }
 
+/// <param name="Message">For people.</param>
+public sealed record RefProblem(RefReason Reason, string Message);
+
 /// <summary>Why a reference is not good, in the words of Gateway API (RouteReasonXxx of the condition ResolvedRefs).</summary>
-public enum RefProblem
+public enum RefReason
 {
     BackendNotFound,
     RefNotPermitted,
     InvalidKind,
+    UnsupportedProtocol,
 }
 
 public abstract record RouteFilter;

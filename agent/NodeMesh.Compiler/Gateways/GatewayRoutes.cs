@@ -18,10 +18,10 @@ internal sealed class GatewayRoutes
         var gateways = mesh.Gateways.ToDictionary(g => g.Name);
         foreach (var route in mesh.Routes)
         {
-            for (var i = 0; i < route.Parents.Length; i++)
+            foreach (var parent in route.Parents)
             {
-                if (route.Parents[i].Kind == ParentKind.Gateway && routes.TryAttach(route, route.Parents[i], gateways, identities) is { } problem)
-                    plan.Report(problem.Code, Severity.Warning, new ObjectRef("HTTPRoute", route.Name), $"spec.parentRefs[{i}]",
+                if (parent.Kind == ParentKind.Gateway && routes.TryAttach(route, parent, gateways, identities) is { } problem)
+                    plan.Report(problem.Code, Severity.Warning, new ObjectRef("HTTPRoute", route.Name), parent.Path,
                         problem.Message, "the route is not attached to this parent", route.Location);
             }
         }

@@ -15,7 +15,7 @@ internal static class GatewayStage
         if (mesh.Gateways.Length == 0 && !mesh.Routes.Any(r => r.Parents.Any(p => p.Kind == ParentKind.Gateway)))
             return;
 
-        var actions = new RouteActions(catalog.ClusterOfAnyFamily, plan);
+        var actions = new RouteActions(ParentKind.Gateway, catalog.ClusterOfAnyFamily, plan);
         var attachments = GatewayRoutes.Attach(mesh, identities, plan);
         var certificates = mesh.Certificates.ToDictionary(c => c.Name);
         foreach (var (address, claims) in Sockets.Assign(mesh, node, plan))

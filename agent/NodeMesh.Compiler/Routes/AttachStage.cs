@@ -21,11 +21,11 @@ internal static class AttachStage
         var attached = new Dictionary<ServicePortName, List<Route>>();
         foreach (var route in mesh.Routes)
         {
-            for (var i = 0; i < route.Parents.Length; i++)
+            foreach (var parent in route.Parents)
             {
-                if (route.Parents[i].Kind != ParentKind.Service)
+                if (parent.Kind != ParentKind.Service)
                     continue;
-                foreach (var port in PortsOf(route, i, catalog, plan))
+                foreach (var port in PortsOf(route, parent, catalog, plan))
                 {
                     if (!attached.TryGetValue(port, out var routes))
                         attached.Add(port, routes = []);
@@ -38,26 +38,27 @@ internal static class AttachStage
         return new RouteAttachments(attached);
     }
 
-    private static IEnumerable<ServicePortName> PortsOf(Route route, int index, ServiceCatalog catalog, PlanBuilder plan)
+    private static IEnumerable<ServicePortName> PortsOf(Route route, RouteParent parent, ServiceCatalog catalog, PlanBuilder plan)
     {
-        var parent = route.Parents[index];
-        void Refuse(string code, string field, string message) => plan.Report(
-            code, Severity.Warning, new ObjectRef("HTTPRoute", route.Name), $"spec.parentRefs[{index}]{field}", message,
-            "the route is not attached to this parent", route.Location);
-
         // That a parent or its port does not exist is said where references are followed, in Sources.
-        if (catalog.Find(parent.Name) is not { } service)
+        if (catalog.Find(parent.Name) is not { ClusterIps.Length: > 0 } service)
             yield break;
 
-        var ports = service.Ports.Where(p => p.Protocol == Protocol.Tcp && (parent.Port is null || parent.Port == p.Port)).ToList();
-        if (ports.Count == 0 && service.Ports.Any(p => parent.Port is null || parent.Port == p.Port))
-            Refuse("port-is-not-http", parent.Port is null ? "" : ".port", $"Service {parent.Name} has no such TCP port, and requests travel over TCP");
-        foreach (var port in ports)
+        var named = service.Ports.Where(parent.Means).ToList();
+        var any = false;
+        foreach (var port in named.Where(p => p.Protocol == Protocol.Tcp && AppProtocols.Of(p) != AppProtocol.Tcp))
         {
-            if (AppProtocols.Of(port) != AppProtocol.Tcp)
-                yield return new ServicePortName(parent.Name, port.Port);
-            else if (parent.Port is not null || ports.Count == 1)
-                Refuse("port-is-not-http", ".port", $"port {port.Port} of Service {parent.Name} declares by its name or appProtocol that it is not HTTP");
+            any = true;
+            yield return new ServicePortName(parent.Name, port.Port);
+        }
+
+        if (!any && named.Count > 0)
+        {
+            plan.Report("port-is-not-http", Severity.Warning, new ObjectRef("HTTPRoute", route.Name), parent.Path,
+                named.Count == 1 && named[0].Protocol == Protocol.Tcp
+                    ? $"port {named[0].Port} of Service {parent.Name} declares by its name or appProtocol that it is not HTTP"
+                    : $"Service {parent.Name} has no TCP port there that may speak HTTP, by its name or appProtocol",
+                "the route is not attached to this parent", route.Location);
         }
     }
 }

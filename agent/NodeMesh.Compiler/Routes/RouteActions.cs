@@ -6,8 +6,9 @@ using NodeMesh.Plan;
 namespace NodeMesh.Compiler.Routes;
 
 /// <summary>Turns rules into what the proxy does; a rule is turned once, however many of its matches there are.</summary>
+/// <param name="parent">Where the requests come in.</param>
 /// <param name="cluster">The backends behind a service port; null when there is no such port.</param>
-internal sealed class RouteActions(Func<ServicePortName, ClusterPlan?> cluster, PlanBuilder plan)
+internal sealed class RouteActions(ParentKind parent, Func<ServicePortName, ClusterPlan?> cluster, PlanBuilder plan)
 {
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(15);
 
@@ -53,10 +54,11 @@ internal sealed class RouteActions(Func<ServicePortName, ClusterPlan?> cluster, 
 
     private RouteTargetPlan Target(Route route, string field, RouteBackend backend)
     {
-        var found = backend.Invalid is null ? cluster(new ServicePortName(backend.Service, backend.Port)) : null;
+        var isValid = backend.ProblemAt(parent) is null;
+        var found = isValid ? cluster(new ServicePortName(backend.Service, backend.Port)) : null;
 
         // An invalid reference is reported by who found it so; that there is no such service is found here.
-        if (found is null && backend.Invalid is null)
+        if (found is null && isValid)
         {
             plan.Report("backend-not-found", Severity.Warning, new ObjectRef("HTTPRoute", route.Name), field,
                 $"there is no Service {backend.Service} with TCP port {backend.Port}", "its share of the requests is answered with 500", route.Location);

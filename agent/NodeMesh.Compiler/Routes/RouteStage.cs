@@ -11,7 +11,7 @@ internal static class RouteStage
     public static void Run(ServiceCatalog catalog, RouteAttachments attachments, List<L7Frontend> frontends, PlanBuilder plan)
     {
         var previous = plan.Previous.Services;
-        var families = new[] { true, false }.ToDictionary(ipv4 => ipv4, ipv4 => new RouteActions(port => catalog.Cluster(port, ipv4), plan));
+        var families = new[] { true, false }.ToDictionary(ipv4 => ipv4, ipv4 => new RouteActions(ParentKind.Service, port => catalog.Cluster(port, ipv4), plan));
         foreach (var frontend in frontends)
         {
             var ipv4 = frontend.Address.IsIPv4;

@@ -22,7 +22,7 @@ internal static class HttpRouteTranslator
         var parentItems = spec.Items("parentRefs");
         if (parentItems.Length == 0 && !spec.Report.Failed)
             spec.Report.Warning("no-parent", spec.Path, spec.At, "the route has no parentRefs; name a Service or a Gateway", "the route is used nowhere");
-        var parents = parentItems.Select(p => Parent(p, obj.Name.Namespace)).OfType<RouteParent>().Distinct().ToImmutableArray();
+        var parents = parentItems.Select((p, i) => Parent(p, i, obj.Name.Namespace)).OfType<RouteParent>().ToImmutableArray();
         var hostnames = spec.Items("hostnames").Select(Hostname).OfType<string>().Distinct().ToImmutableArray();
 
         var rules = ImmutableArray.CreateBuilder<RouteRule>();
@@ -51,7 +51,7 @@ internal static class HttpRouteTranslator
         return host;
     }
 
-    private static RouteParent? Parent(Value item, string ownNamespace)
+    private static RouteParent? Parent(Value item, int index, string ownNamespace)
     {
         using var p = item.Map();
         if (p is null)
@@ -65,14 +65,14 @@ internal static class HttpRouteTranslator
         if (name is null)
             return null;
 
-        if (group.Length == 0 && kind == "Service")
+        ParentKind? known = (group, kind) switch
         {
-            if (section is not null)
-                p.Error("bad-value", "a Service parent has no sections; remove sectionName, name the port instead");
-            return new RouteParent(ParentKind.Service, new ObjectName(ns, name), port, null);
-        }
-        if (group == Kinds.GatewayGroup && kind == "Gateway")
-            return new RouteParent(ParentKind.Gateway, new ObjectName(ns, name), port, section);
+            ("", "Service") => ParentKind.Service,
+            (Kinds.GatewayGroup, "Gateway") => ParentKind.Gateway,
+            _ => null,
+        };
+        if (known is { } parent)
+            return new RouteParent(parent, new ObjectName(ns, name), port, section) { Index = index };
         p.Report.Warning("unsupported", p.Path, p.At, $"a parent of kind {kind} ({(group.Length == 0 ? "core" : group)}) is not supported; use a Service or a Gateway",
             "this parent is left out");
         return null;
@@ -135,7 +135,7 @@ internal static class HttpRouteTranslator
         {
             const string why = "only Services can be backends";
             b.Report.Partly("invalid-backend", b.Path, b.At, $"{kind} {name} is not a Service; {why}", "requests for this backend get 500");
-            return new RouteBackend(new ObjectName(ns, name), port ?? 0, weight, filters, why) { Problem = RefProblem.InvalidKind };
+            return new RouteBackend(new ObjectName(ns, name), port ?? 0, weight, filters, new RefProblem(RefReason.InvalidKind, why));
         }
         if (port is null)
             b.Error("missing-field", "a backend that is a Service needs a 'port'");

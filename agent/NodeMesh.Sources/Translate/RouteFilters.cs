@@ -30,7 +30,7 @@ internal static class RouteFilters
                 filters.Add(filter);
         }
         if (filters.Any(f => f is RedirectFilter) && filters.FirstOrDefault(f => f is RewriteFilter) is not null)
-            items[0].Error("bad-value", "RequestRedirect and URLRewrite cannot stand in one rule; keep one");
+            items[0].Error("incompatible-filters", "RequestRedirect and URLRewrite cannot stand in one rule; keep one");
         return filters.ToImmutable();
     }
 
@@ -103,8 +103,9 @@ internal static class RouteFilters
             if (!Names.IsHeaderValue(value))
                 at.Value.Error("bad-value", "the value has characters that a header cannot carry");
             if (result.Any(p => p.Key == name))
-                h.Error("duplicate", $"the header '{name}' stands twice in one list; write it once");
-            result.Add(new(name, value));
+                h.Report.Warning("duplicate", h.Path, h.At, $"the header '{name}' stands twice in one list; write it once", "the first entry counts");
+            else
+                result.Add(new(name, value));
         }
         return result.ToImmutable();
     }

@@ -50,7 +50,10 @@ internal static class RouteMatches
             if (at?.Text() is not { } text || name is null)
                 continue;
             if (result.Any(o => o.Name == name))
-                h.Error("duplicate", $"'{name}' stands twice in one match; all entries must hold, so write one");
+            {
+                h.Report.Warning("duplicate", h.Path, h.At, $"'{name}' stands twice in one match; write it once", "the first entry counts");
+                continue;
+            }
             if (type == "RegularExpression")
                 HttpParts.CheckRegex(at.Value, text);
             else if (isHeader && !Names.IsHeaderValue(text))

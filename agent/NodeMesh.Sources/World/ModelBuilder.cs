@@ -86,7 +86,7 @@ internal sealed class ModelBuilder(TimeProvider time)
 
     private ImmutableArray<Route> Routes(ImmutableArray<Gateway> gateways)
     {
-        if (!_gathered.HasChanged(Kinds.HttpRoute, Kinds.ReferenceGrant, Kinds.Gateway) && gateways == _last.Gateways && !_services.PortsChanged)
+        if (!_gathered.HasChanged(Kinds.HttpRoute, Kinds.ReferenceGrant, Kinds.Gateway) && gateways == _last.Gateways && !_services.FacesChanged)
             return _last.Routes;
         var found = new List<Diagnostic>();
         var routes = Keep(_last.Routes, RouteLink.Run(_gathered, _services.ByName, gateways, _last.Routes.ToDictionary(r => r.Name), found));

@@ -15,64 +15,55 @@ internal static class RouteLink
     {
         var grants = new Grants(gathered);
         var gatewayNames = gateways.ToDictionary(g => g.Name);
-        var foreignGateways = gathered.Of<GatewayDraft>(Kinds.Gateway).Select(e => e.Source.Name).ToHashSet();
+        var allGateways = gathered.Of<GatewayDraft>(Kinds.Gateway).Select(e => e.Source.Name).ToHashSet();
         var result = new List<Route>();
         foreach (var entry in gathered.Of<RouteDraft>(Kinds.HttpRoute))
         {
-            var draft = entry.Value;
-            CheckParents(found, entry.Source, draft.Route, services, gatewayNames, foreignGateways);
-            var rules = draft.Route.Rules;
-            for (var r = 0; r < rules.Length; r++)
-                for (var b = 0; b < rules[r].Backends.Length; b++)
-                {
-                    var backend = rules[r].Backends[b];
-                    if (backend.Invalid is not null || WhyInvalid(backend, entry.Source.Name.Namespace, services, grants, out var problem) is not { } why)
-                        continue;
-                    var at = entry.Source.Location with { Line = draft.BackendLines[r][b] };
-                    found.Add(new Diagnostic("invalid-backend", Severity.Error, entry.Source.Ref, $"spec.rules[{r}].backendRefs[{b}]", why,
-                        "requests for this backend get 500", at));
-                    rules = rules.SetItem(r, rules[r] with { Backends = rules[r].Backends.SetItem(b, backend with { Invalid = why, Problem = problem }) });
-                }
-            result.Add(Reuse(previous, draft.Route, rules));
+            ParentLink.Check(found, entry.Source, entry.Value.Route, services, gatewayNames, allGateways);
+            result.Add(Reuse(previous, entry.Value.Route, Rules(entry.Source, entry.Value, services, grants, found)));
         }
         return result;
     }
 
-    private static string? WhyInvalid(RouteBackend backend, string routeNamespace, IReadOnlyDictionary<ObjectName, Service> services, Grants grants, out RefProblem problem)
+    private static ImmutableArray<RouteRule> Rules(
+        ObjectSite source, RouteDraft draft, IReadOnlyDictionary<ObjectName, Service> services, Grants grants, List<Diagnostic> found)
     {
-        problem = RefProblem.RefNotPermitted;
-        if (!grants.Allows("HTTPRoute", routeNamespace, "Service", backend.Service))
-            return Grants.Missing("Service", backend.Service);
-        problem = RefProblem.BackendNotFound;
-        if (!services.TryGetValue(backend.Service, out var service))
-            return $"there is no usable Service {backend.Service}";
-        return service.Ports.Any(p => p.Port == backend.Port && p.Protocol == Protocol.Tcp) ? null : $"Service {backend.Service} has no TCP port {backend.Port}";
+        var isForGateway = draft.Route.Parents.Any(p => p.Kind == ParentKind.Gateway);
+        var rules = draft.Route.Rules;
+        for (var r = 0; r < rules.Length; r++)
+            for (var b = 0; b < rules[r].Backends.Length; b++)
+            {
+                var backend = rules[r].Backends[b];
+                if (backend.Invalid is not null)
+                    continue; // what stands there is said already
+                var linked = backend with { Invalid = WhyInvalid(backend, services), Ungranted = WhyUngranted(backend, source.Name.Namespace, grants) };
+                if (linked == backend)
+                    continue;
+                rules = rules.SetItem(r, rules[r] with { Backends = rules[r].Backends.SetItem(b, linked) });
+                if ((isForGateway ? linked.ProblemAt(ParentKind.Gateway) : linked.Invalid) is { } problem)
+                    found.Add(new Diagnostic("invalid-backend", Severity.Error, source.Ref, $"spec.rules[{r}].backendRefs[{b}]", problem.Message,
+                        $"requests {(problem == linked.Invalid ? "" : "to the Gateway ")}for this backend get 500", source.Location with { Line = draft.BackendLines[r][b] }));
+            }
+        return rules;
     }
 
-    private static void CheckParents(List<Diagnostic> found, ObjectSite source, Route route, IReadOnlyDictionary<ObjectName, Service> services,
-        Dictionary<ObjectName, Gateway> gateways, HashSet<ObjectName> allGateways)
+    private static RefProblem? WhyUngranted(RouteBackend backend, string ns, Grants grants) =>
+        grants.Allows("HTTPRoute", ns, "Service", backend.Service) ? null : new RefProblem(RefReason.RefNotPermitted, Grants.Missing("Service", backend.Service));
+
+    private static RefProblem? WhyInvalid(RouteBackend backend, IReadOnlyDictionary<ObjectName, Service> services)
     {
-        foreach (var p in route.Parents)
-        {
-            string? why = null;
-            if (p.Kind == ParentKind.Service)
-            {
-                if (!services.TryGetValue(p.Name, out var service))
-                    why = $"there is no usable Service {p.Name}";
-                else if (p.Port is { } port && !service.Ports.Any(s => s.Port == port))
-                    why = $"Service {p.Name} has no port {port}";
-            }
-            else if (!gateways.TryGetValue(p.Name, out var gateway))
-                why = allGateways.Contains(p.Name) ? null : $"there is no Gateway {p.Name}";
-            else if (p.SectionName is { } section && !gateway.Listeners.Any(l => l.Name == section))
-                why = $"Gateway {p.Name} has no usable listener '{section}'";
-            else if (p.Port is { } port && !gateway.Listeners.Any(l => l.Port == port))
-                why = $"Gateway {p.Name} has no usable listener on port {port}";
-            if (why is not null)
-                found.Add(new Diagnostic("unknown-parent", Severity.Warning, source.Ref, "spec.parentRefs", why,
-                    "the route takes no requests there until it exists", source.Location));
-        }
+        if (!services.TryGetValue(backend.Service, out var service))
+            return new RefProblem(RefReason.BackendNotFound, $"there is no usable Service {backend.Service}");
+        if (service.Ports.FirstOrDefault(p => p.Port == backend.Port && p.Protocol == Protocol.Tcp) is not { } port)
+            return new RefProblem(RefReason.BackendNotFound, $"Service {backend.Service} has no TCP port {backend.Port}");
+        return IsBeyondHttp1(port.AppProtocol)
+            ? new RefProblem(RefReason.UnsupportedProtocol, $"port {backend.Port} of Service {backend.Service} has appProtocol {port.AppProtocol}, and backends are called by HTTP/1.1 without TLS")
+            : null;
     }
+
+    /// <summary>Protocols of which nothing could come but errors when they are spoken to in plain HTTP/1.1 (GEP-1911).</summary>
+    private static bool IsBeyondHttp1(string appProtocol) =>
+        appProtocol.ToLowerInvariant() is "kubernetes.io/h2c" or "kubernetes.io/wss" or "http2" or "grpc" or "https" or "tls";
 
     private static Route Reuse(IReadOnlyDictionary<ObjectName, Route> previous, Route draft, ImmutableArray<RouteRule> rules)
     {

@@ -26,8 +26,8 @@ internal sealed class ServiceLink
 
     public IReadOnlyDictionary<ObjectName, Service> ByName => _byName;
 
-    /// <summary>At the last run a service came or went, or its ports changed.</summary>
-    public bool PortsChanged { get; private set; }
+    /// <summary>At the last run a service came or went, or something changed that routes refer to.</summary>
+    public bool FacesChanged { get; private set; }
 
     public ImmutableArray<Service> Run(Gathered gathered, ImmutableArray<Workload> workloads, ImmutableArray<MeshNode> nodes)
     {
@@ -41,7 +41,7 @@ internal sealed class ServiceLink
         _workloads = workloads;
         TakeNodes(nodes, touched);
 
-        PortsChanged = false;
+        FacesChanged = false;
         var changes = new SortedDictionary<ObjectName, Service?>();
         foreach (var name in touched)
             changes.Add(name, Link(name));
@@ -120,11 +120,12 @@ internal sealed class ServiceLink
             _byName[name] = next;
         }
 
-        PortsChanged |= old is null || next is null
-            ? !ReferenceEquals(old, next)
-            : !old.Ports.Select(p => (p.Port, p.Protocol)).SequenceEqual(next.Ports.Select(p => (p.Port, p.Protocol)));
+        FacesChanged |= old is null || next is null ? !ReferenceEquals(old, next) : !HasSameFace(old, next);
         return next;
     }
+
+    private static bool HasSameFace(Service a, Service b) => (a.ClusterIps.Length == 0) == (b.ClusterIps.Length == 0)
+        && a.Ports.Select(p => (p.Name, p.Port, p.Protocol, p.AppProtocol)).SequenceEqual(b.Ports.Select(p => (p.Name, p.Port, p.Protocol, p.AppProtocol)));
 
     private Service Link(ServiceDraft draft, ObjectSite source, Service? old)
     {

@@ -97,7 +97,7 @@ public sealed class IncrementalWorldTests
             .Concat(mesh.Workloads.Select(w => $"{w.Name} {string.Join(',', w.Addresses)} {string.Join(',', w.Labels)} {w.Ready} {w.Terminating}"))
             .Concat(mesh.Services.Select(s => $"{s.Name} {string.Join(',', s.ClusterIps)} {s.Type} {string.Join(';', s.Ports.Select(p => $"{p.Name} {p.Port} {p.NodePort} {string.Join(',', p.Backends)}"))}"))
             .Concat(mesh.Policies.Select(p => $"{p.Ref}"))
-            .Concat(mesh.Routes.Select(r => $"{r.Name} {string.Join(',', r.Rules.SelectMany(x => x.Backends).Select(b => $"{b.Service} {b.Invalid}"))}"))
+            .Concat(mesh.Routes.Select(r => $"{r.Name} {string.Join(',', r.Rules.SelectMany(x => x.Backends).Select(b => $"{b.Service} {b.Invalid} {b.Ungranted}"))}"))
             .Concat(mesh.Diagnostics.Select(d => d.ToString())));
 
     private static string Document(Random random)
@@ -120,7 +120,7 @@ public sealed class IncrementalWorldTests
                 apiVersion: v1
                 kind: Service
                 metadata: { name: {{name}}, namespace: {{Of("shop", "other")}} }
-                spec: { type: {{Of("ClusterIP", "NodePort", "ExternalName")}}, clusterIP: 10.96.0.{{random.Next(1, 5)}}, {{Of($"selector: {{ {label} }},", "")}} trafficDistribution: {{Of("PreferClose", "PreferSameNode")}}, ports: [ { port: 80, targetPort: {{Of("http", "8080")}}, nodePort: 3000{{random.Next(3)}} } ] }
+                spec: { type: {{Of("ClusterIP", "NodePort", "ExternalName")}}, clusterIP: 10.96.0.{{random.Next(1, 5)}}, {{Of($"selector: {{ {label} }},", "")}} trafficDistribution: {{Of("PreferClose", "PreferSameNode")}}, ports: [ { name: {{Of("web", "api")}}, {{Of("appProtocol: kubernetes.io/h2c, ", "")}}port: 80, targetPort: {{Of("http", "8080")}}, nodePort: 3000{{random.Next(3)}} } ] }
                 """,
             6 => $$"""
                 apiVersion: discovery.k8s.io/v1
@@ -131,7 +131,7 @@ public sealed class IncrementalWorldTests
                 endpoints: [ { addresses: [ 10.0.1.{{random.Next(9)}} ], conditions: { ready: {{Of("true", "false")}} } } ]
                 """,
             7 => Manifests.NetworkPolicy(Of("{podSelector: {}, ingress: [{}]}", "{podSelector: {matchLabels: {app: a}}}"), name),
-            _ => Manifests.Route($"{{parentRefs: [{{group: '', kind: Service, name: {name}}}], rules: [{{backendRefs: [{{name: {Of("o1", "o2")}, port: 80}}]}}]}}"),
+            _ => Manifests.Route($"{{parentRefs: [{{group: '', kind: Service, name: {name}, sectionName: web}}], rules: [{{backendRefs: [{{name: {Of("o1", "o2")}, port: 80}}]}}]}}"),
         };
     }
 }

@@ -138,7 +138,7 @@ internal sealed class ModelBuilderTests
         return string.Join('\n', m.Workloads.Select(w => $"{w.Name} {string.Join(',', w.Addresses)}")
             .Concat(m.Services.Select(s => $"{s.Name} {string.Join(',', s.Ports.SelectMany(p => p.Backends))}"))
             .Concat(m.Policies.Select(p => $"{p.Ref} {p.Ingress.Length} {p.Location}"))
-            .Concat(m.Routes.Select(r => $"{r.Name} {string.Join(',', r.Rules.SelectMany(x => x.Backends).Select(b => b.Invalid))}"))
+            .Concat(m.Routes.Select(r => $"{r.Name} {string.Join(',', r.Rules.SelectMany(x => x.Backends).Select(b => b.Invalid?.Message))}"))
             .Concat(m.Diagnostics.Select(d => d.ToString())));
     }
 }

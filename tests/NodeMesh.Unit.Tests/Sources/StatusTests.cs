@@ -160,8 +160,6 @@ internal sealed class StatusTests
     [TestCase("web", """{"name":"web","port":80}""", "True Accepted 1", "True ResolvedRefs 1")]
     [TestCase("none", """{"name":"web","port":80}""", "False NoMatchingParent 1", "True ResolvedRefs 1")]
     [TestCase("web", """{"name":"none","port":80}""", "True Accepted 1", "False BackendNotFound 1")]
-    [TestCase("web", """{"name":"web","namespace":"other","port":80}""", "True Accepted 1", "False RefNotPermitted 1")]
-    [TestCase("web", """{"group":"storage.example.com","kind":"Bucket","name":"web"}""", "True Accepted 1", "False InvalidKind 1")]
     public void A_route_says_at_each_parent_what_became_of_it(string parent, string backend, string accepted, string resolved)
     {
         Route("r", parent, backend);

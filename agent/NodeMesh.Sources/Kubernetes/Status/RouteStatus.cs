@@ -20,17 +20,18 @@ internal static class RouteStatus
         var foreign = before.Where(p => !IsOurs((string?)p["controllerName"]));
         var used = mesh.Routes.FirstOrDefault(r => r.Name == route.Name);
         var ours = new List<JsonObject>();
-        foreach (var parentRef in (route.ParentRefs ?? []).OfType<JsonObject>())
+        var refs = route.ParentRefs ?? [];
+        for (var i = 0; i < refs.Count; i++)
         {
-            var parent = Read(parentRef, route.Name.Namespace);
-            if (parent is null || ControllerOf(parent, mesh) is not { } controller)
+            if (refs[i] is not JsonObject parentRef || ControllerOf(parentRef, route.Name.Namespace, mesh) is not { } controller)
                 continue;
-            var old = before.FirstOrDefault(p => (string?)p["controllerName"] == controller && JsonNode.DeepEquals(p["parentRef"], parentRef));
+            var old = before.FirstOrDefault(p => (string?)p["controllerName"] == controller && JsonNode.DeepEquals(p["parentRef"], parentRef))?["conditions"] as JsonArray;
+            var kind = controller == MeshController ? ParentKind.Service : ParentKind.Gateway;
             ours.Add(new JsonObject
             {
                 ["parentRef"] = parentRef.DeepClone(),
                 ["controllerName"] = controller,
-                ["conditions"] = new JsonArray(Accepted(route, parent, mesh, found, old?["conditions"] as JsonArray, now), ResolvedRefs(route, used, old?["conditions"] as JsonArray, now)),
+                ["conditions"] = new JsonArray(Accepted(route, RouteParent.PathOf(i), found, old, now), ResolvedRefs(route, used, kind, old, now)),
             });
         }
 
@@ -40,52 +41,47 @@ internal static class RouteStatus
 
     private static bool IsOurs(string? controller) => controller is MeshController or GatewayClassTranslator.ControllerName;
 
-    private static string? ControllerOf(RouteParent parent, MeshSnapshot mesh) =>
-        parent.Kind == ParentKind.Service ? MeshController : mesh.Gateways.Any(g => g.Name == parent.Name) ? GatewayClassTranslator.ControllerName : null;
-
-    private static RouteParent? Read(JsonObject parentRef, string ns)
+    /// <summary>Null: a parent of no kind of ours, or a Gateway of another class.</summary>
+    private static string? ControllerOf(JsonObject parentRef, string ns, MeshSnapshot mesh)
     {
-        var group = (string?)parentRef["group"] ?? Kinds.GatewayGroup;
-        var kind = (string?)parentRef["kind"] ?? "Gateway";
         var name = new ObjectName((string?)parentRef["namespace"] ?? ns, (string?)parentRef["name"] ?? "");
-        var port = (ushort?)(int?)parentRef["port"];
-        return (group, kind) switch
+        return ((string?)parentRef["group"] ?? Kinds.GatewayGroup, (string?)parentRef["kind"] ?? "Gateway") switch
         {
-            ("", "Service") => new RouteParent(ParentKind.Service, name, port, (string?)parentRef["sectionName"]),
-            (Kinds.GatewayGroup, "Gateway") => new RouteParent(ParentKind.Gateway, name, port, (string?)parentRef["sectionName"]),
+            ("", "Service") => MeshController,
+            (Kinds.GatewayGroup, "Gateway") when mesh.Gateways.Any(g => g.Name == name) => GatewayClassTranslator.ControllerName,
             _ => null,
         };
     }
 
-    private static JsonObject Accepted(StatusObject route, RouteParent parent, MeshSnapshot mesh, IReadOnlyList<Diagnostic> found, JsonArray? before, DateTimeOffset now)
+    /// <summary>What keeps a whole route out is said at each parent; else what keeps it from this one.</summary>
+    private static JsonObject Accepted(StatusObject route, string parent, IReadOnlyList<Diagnostic> found, JsonArray? before, DateTimeOffset now)
     {
         JsonObject Condition(bool holds, string reason, string message) => Conditions.Of("Accepted", holds, reason, message, route.Generation, before, now);
 
         // What a backend refers to is the other condition's matter.
-        var refused = found.Where(d => d is { Severity: Severity.Error, Code: not "invalid-backend" } or { Code: "unsupported" }).ToList();
+        var refused = found.Where(d => d is { Severity: Severity.Error, Code: not "invalid-backend" }).ToList();
         if (refused.Count > 0)
-            return Condition(false, "UnsupportedValue", string.Join("; ", refused.Select(d => $"{d.FieldPath}: {d.Message}")));
-        if (parent.Kind == ParentKind.Service)
-        {
-            var service = mesh.Services.FirstOrDefault(s => s.Name == parent.Name);
-            if (service is null)
-                return Condition(false, "NoMatchingParent", $"there is no Service {parent.Name} with a cluster address");
-            if (parent.Port is { } port && !service.Ports.Any(p => p.Port == port && p.Protocol == Protocol.Tcp))
-                return Condition(false, "NoMatchingParent", $"Service {parent.Name} has no TCP port {port}");
-        }
-        else if (!mesh.Gateways.First(g => g.Name == parent.Name).Listeners.Any(l => (parent.SectionName ?? l.Name) == l.Name && (parent.Port ?? l.Port) == l.Port))
-        {
-            return Condition(false, "NoMatchingParent", $"Gateway {parent.Name} has no such listener");
-        }
-
+            return Condition(false, refused.Exists(d => d.Code == "incompatible-filters") ? "IncompatibleFilters" : "UnsupportedValue", string.Join("; ", refused.Select(d => $"{d.FieldPath}: {d.Message}")));
+        foreach (var finding in found.Where(d => d.FieldPath == parent))
+            if (ParentReason(finding.Code) is { } reason)
+                return Condition(false, reason, finding.Message);
         return Condition(true, "Accepted", "The route is accepted");
     }
 
-    private static JsonObject ResolvedRefs(StatusObject route, Route? used, JsonArray? before, DateTimeOffset now)
+    /// <summary>The word of Gateway API for a finding that keeps a route from a parent (RouteReasonXxx of the condition Accepted).</summary>
+    private static string? ParentReason(string code) => code switch
     {
-        var bad = used?.Rules.SelectMany(r => r.Backends).FirstOrDefault(b => b.Invalid is not null);
-        return bad is null
+        "unknown-parent" or "port-is-not-http" => "NoMatchingParent",
+        "not-allowed-by-listeners" => "NotAllowedByListeners",
+        "no-matching-hostname" => "NoMatchingListenerHostname",
+        _ => null,
+    };
+
+    private static JsonObject ResolvedRefs(StatusObject route, Route? used, ParentKind parent, JsonArray? before, DateTimeOffset now)
+    {
+        var problem = used?.Rules.SelectMany(r => r.Backends).Select(b => b.ProblemAt(parent)).FirstOrDefault(p => p is not null);
+        return problem is null
             ? Conditions.Of("ResolvedRefs", true, "ResolvedRefs", "All references are resolved", route.Generation, before, now)
-            : Conditions.Of("ResolvedRefs", false, bad.Problem.ToString(), bad.Invalid!, route.Generation, before, now);
+            : Conditions.Of("ResolvedRefs", false, problem.Reason.ToString(), problem.Message, route.Generation, before, now);
     }
 }
