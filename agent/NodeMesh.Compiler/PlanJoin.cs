@@ -22,6 +22,7 @@ internal static class PlanJoin
             rows.Members,
             rows.SourceRanges,
             rows.Frontends,
+            policy.Groups.Rows,
             policy.Classes,
             policy.Verdicts,
             was.Endpoints.SequenceEqual(policy.Endpoints, EndpointComparer.Instance) ? was.Endpoints : policy.Endpoints);
@@ -34,7 +35,7 @@ internal static class PlanJoin
             isSameRoutes || SameServices(previous.Proxy.Services, now.Routes.Services) ? previous.Proxy.Services : now.Routes.Services.ToFrozenDictionary(),
             LocalPods(previous, kernel),
             isSameRoutes ? previous.Proxy.Gateways : [.. now.Routes.Gateways],
-            Policy(previous.Proxy.Policy, new PolicyPlan(kernel.Identities, kernel.Classes, kernel.Verdicts, policy.Http) { Rules = policy.RuleNames }),
+            Policy(previous.Proxy.Policy, new PolicyPlan(kernel.Identities, kernel.PeerGroups, kernel.Classes, kernel.Verdicts, policy.Http) { Rules = policy.RuleNames }),
             now.Node.Addresses.FirstOrDefault(a => a.IsIPv4),
             now.Node.Addresses.FirstOrDefault(a => !a.IsIPv4));
         return new MeshPlan(now.Mesh.Revision, kernel, proxy, names, Diagnostics(now, before, previous)) { Memory = now };

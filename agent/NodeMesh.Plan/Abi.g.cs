@@ -68,7 +68,7 @@ public partial record struct ClassEntry
 public partial record struct ClassKey
 {
     public uint Set;
-    public uint Identity;
+    public uint Group;
     public byte Direction;
     private byte _pad0_0;
     private byte _pad0_1;
@@ -314,6 +314,21 @@ public partial record struct NetnsEntry
 public partial record struct NetnsKey
 {
     public ulong Cookie;
+}
+
+/// <summary>struct nm_peer_group_entry, 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 8)]
+public partial record struct PeerGroupEntry
+{
+    public uint Group;
+    public uint Next;
+}
+
+/// <summary>struct nm_peer_group_key, 4 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 4)]
+public partial record struct PeerGroupKey
+{
+    public uint Identity;
 }
 
 /// <summary>struct nm_pod_entry, 4 bytes.</summary>
@@ -705,7 +720,7 @@ public static class ReasonText
 public static class AbiHash
 {
     /// <summary>Over all structs and enums.</summary>
-    public const string Value = "f6eb35bb69b191a6";
+    public const string Value = "a02eb53393c5daa0";
 
     /// <summary>By C name, of each struct alone: an object's BTF has only those that it uses.</summary>
     public static FrozenDictionary<string, string> Structs { get; } = new Dictionary<string, string>
@@ -716,7 +731,7 @@ public static class AbiHash
         ["nm_backend_entry"] = "d3e6f61469f1a674",
         ["nm_backend_key"] = "0588454502fe6474",
         ["nm_class_entry"] = "50645f539e51b732",
-        ["nm_class_key"] = "b7d951919b979a69",
+        ["nm_class_key"] = "e68ff342fbb1643e",
         ["nm_config"] = "333bb8d0d55a84a8",
         ["nm_counter_entry"] = "e40c6fa4def9b7f9",
         ["nm_counter_key"] = "e5a8ba2a7d4d7af8",
@@ -739,6 +754,8 @@ public static class AbiHash
         ["nm_nat_key"] = "6dbd67c239331597",
         ["nm_netns_entry"] = "619a02548b8db272",
         ["nm_netns_key"] = "f52f676766418698",
+        ["nm_peer_group_entry"] = "7a2614a577764462",
+        ["nm_peer_group_key"] = "854b8d90b68926f7",
         ["nm_pod_entry"] = "65d842d0b30313ea",
         ["nm_pod_key"] = "7a9ade85f45a4411",
         ["nm_reverse_entry"] = "81a7352ab086865e",

@@ -12,6 +12,7 @@ public sealed record KernelPlan(
     RowTable<MemberKey, MemberEntry> Members,
     RowTable<SourceRangeKey, SourceRangeEntry> SourceRanges,
     RowTable<FrontendKey, FrontendEntry> Frontends,
+    RowTable<PeerGroupKey, PeerGroupEntry> PeerGroups,
     RowTable<ClassKey, ClassEntry> Classes,
     RowTable<VerdictKey, VerdictEntry> Verdicts,
     ImmutableArray<EndpointPlan> Endpoints)
@@ -23,6 +24,7 @@ public sealed record KernelPlan(
         RowTable<MemberKey, MemberEntry>.Empty,
         RowTable<SourceRangeKey, SourceRangeEntry>.Empty,
         RowTable<FrontendKey, FrontendEntry>.Empty,
+        RowTable<PeerGroupKey, PeerGroupEntry>.Empty,
         RowTable<ClassKey, ClassEntry>.Empty,
         RowTable<VerdictKey, VerdictEntry>.Empty,
         []);

@@ -50,8 +50,8 @@ internal static class KernelText
         yield return name;
         foreach (var direction in new[] { Direction.Ingress, Direction.Egress })
         {
-            var members = plan.Kernel.Classes.Where(c => c.Key.Set == set && c.Key.Direction == (byte)direction)
-                .ToLookup(c => c.Value.Klass, c => IdentityName(plan, c.Key.Identity));
+            var members = plan.Kernel.PeerGroups.Keys.Select(k => k.Identity)
+                .ToLookup(i => PolicyJudge.ClassOf(plan.Proxy.Policy, set, direction, i), i => IdentityName(plan, i));
             var rows = plan.Kernel.Verdicts.Where(v => v.Key.Set == set && v.Key.Direction == (byte)direction).ToLookup(v => v.Key.Klass);
             var classes = rows.Select(r => (r.Key, Name: r.Key == 0 ? "" : string.Join("; ", members[r.Key].Order(StringComparer.Ordinal))));
             foreach (var (klass, who) in classes.OrderBy(c => c.Name, StringComparer.Ordinal))

@@ -36,10 +36,15 @@ public static class PolicyJudge
         return (Verdict)row.Value.Verdict;
     }
 
+    /// <summary>What a peer is to a policy set; 0: none of its rules names such peers.</summary>
+    public static uint ClassOf(PolicyPlan policy, uint set, Direction direction, uint peer) =>
+        policy.PeerGroups.TryGetValue(new PeerGroupKey { Identity = peer }, out var group)
+        && policy.Classes.TryGetValue(new ClassKey { Set = set, Group = group.Group, Direction = (byte)direction }, out var entry) ? entry.Klass : 0;
+
     /// <summary>The row that decides; null: none, which is closed.</summary>
     public static KeyValuePair<VerdictKey, VerdictEntry>? Find(PolicyPlan policy, uint set, Direction direction, uint peer, Protocol protocol, ushort port)
     {
-        var klass = policy.Classes.TryGetValue(new ClassKey { Set = set, Identity = peer, Direction = (byte)direction }, out var c) ? c.Klass : 0;
+        var klass = ClassOf(policy, set, direction, peer);
         for (var bits = (uint)VerdictBits.Full; bits >= (uint)VerdictBits.Any; bits--)
         {
             var key = VerdictRows.Key(set, klass, direction, bits, (byte)protocol, port);

@@ -8,12 +8,14 @@ namespace NodeMesh.Plan;
 /// <param name="Http">By the verdict row that says Redirect.</param>
 public sealed record PolicyPlan(
     RowTable<IdentityKey, IdentityEntry> Identities,
+    RowTable<PeerGroupKey, PeerGroupEntry> PeerGroups,
     RowTable<ClassKey, ClassEntry> Classes,
     RowTable<VerdictKey, VerdictEntry> Verdicts,
     RowTable<VerdictKey, HttpPolicyPlan> Http)
 {
     public static readonly PolicyPlan Empty = new(
         RowTable<IdentityKey, IdentityEntry>.Empty,
+        RowTable<PeerGroupKey, PeerGroupEntry>.Empty,
         RowTable<ClassKey, ClassEntry>.Empty,
         RowTable<VerdictKey, VerdictEntry>.Empty,
         RowTable<VerdictKey, HttpPolicyPlan>.Empty);

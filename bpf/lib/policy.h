@@ -90,19 +90,36 @@ struct nm_judged {
 	__u8 pad0[3];
 };
 
-/* What policy set `set` says in `direction` about a connection with `identity` as the peer. j may be NULL. */
-nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const struct nm_tuple *t, struct nm_judged *j)
+/* The class of `identity` in a policy set; 0: no rule of it names such peers. */
+nm_inline __u32 nm_class_of(__u32 set, __u8 direction, __u32 identity, nm_bool committed)
 {
-	struct nm_class_key class_key = {.set = set, .identity = identity, .direction = direction};
-	struct nm_verdict_key key = {.prefix_bits = NM_VERDICT_BITS_FULL, .set = set, .direction = direction};
+	struct nm_peer_group_key group_key = {.identity = identity};
+	struct nm_class_key key = {.set = set, .direction = direction};
+	const struct nm_peer_group_entry *group = bpf_map_lookup_elem(&nm_peer_group, &group_key);
 	const struct nm_class_entry *klass;
+
+	if (!group)
+		return 0;
+	key.group = committed ? group->next : group->group;
+	klass = bpf_map_lookup_elem(&nm_class, &key);
+	return klass ? klass->klass : 0;
+}
+
+/*
+ * What the endpoint's policy says in `direction` about a connection with `peer`. The set, the peer and its group are of
+ * the same plan: they are chosen by one look at the change. j may be NULL.
+ */
+nm_inline __u32 nm_policy_judge(
+	const struct nm_endpoint_entry *ep, __u8 direction, __u64 peer, const struct nm_tuple *t, struct nm_judged *j)
+{
+	nm_bool committed = nm_change_is_committed();
+	struct nm_verdict_key key = {.prefix_bits = NM_VERDICT_BITS_FULL, .direction = direction};
 	const struct nm_verdict_entry *verdict;
 
-	if (set == 0)
+	key.set = committed ? ep->next_set : ep->set;
+	if (key.set == 0)
 		return NM_VERDICT_ALLOW;
-
-	klass = bpf_map_lookup_elem(&nm_class, &class_key);
-	key.klass = klass ? klass->klass : 0;
+	key.klass = nm_class_of(key.set, direction, committed ? peer >> 32 : peer, committed);
 	key.proto = t->proto;
 	key.port_be = t->dport_be;
 	verdict = bpf_map_lookup_elem(&nm_verdict, &key);
@@ -114,15 +131,6 @@ nm_inline __u32 nm_set_judge(__u32 set, __u8 direction, __u32 identity, const st
 		j->audit = verdict->audit;
 	}
 	return verdict->verdict;
-}
-
-/* What the endpoint's policy says. Both halves are of the same plan: they are chosen by one look at the change. */
-nm_inline __u32 nm_policy_judge(
-	const struct nm_endpoint_entry *ep, __u8 direction, __u64 peer, const struct nm_tuple *t, struct nm_judged *j)
-{
-	nm_bool committed = nm_change_is_committed();
-
-	return nm_set_judge(committed ? ep->next_set : ep->set, direction, committed ? peer >> 32 : peer, t, j);
 }
 
 /* A verdict as a reason. Only TCP can go to the proxy: what else needs it is refused. */

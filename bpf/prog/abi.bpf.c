@@ -29,6 +29,8 @@ NM_ANCHOR_STRUCT(nm_counter_key);
 NM_ANCHOR_STRUCT(nm_counter_entry);
 NM_ANCHOR_STRUCT(nm_identity_key);
 NM_ANCHOR_STRUCT(nm_identity_entry);
+NM_ANCHOR_STRUCT(nm_peer_group_key);
+NM_ANCHOR_STRUCT(nm_peer_group_entry);
 NM_ANCHOR_STRUCT(nm_class_key);
 NM_ANCHOR_STRUCT(nm_class_entry);
 NM_ANCHOR_STRUCT(nm_verdict_key);

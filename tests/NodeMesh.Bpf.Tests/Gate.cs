@@ -102,7 +102,8 @@ internal sealed class Gate : IDisposable
     /// <param name="bits">How much of the key holds; the port of ICMP is type and code.</param>
     internal void Row(Direction direction, byte proto, uint bits, ushort port, VerdictEntry verdict, uint set = PodSet, uint identity = PeerIdentity)
     {
-        Set("nm_class", new ClassKey { Set = set, Identity = identity, Direction = (byte)direction }, new ClassEntry { Klass = identity });
+        Set("nm_peer_group", new PeerGroupKey { Identity = identity }, new PeerGroupEntry { Group = identity, Next = identity });
+        Set("nm_class", new ClassKey { Set = set, Group = identity, Direction = (byte)direction }, new ClassEntry { Klass = identity });
         // A class has its own last row: the default of peers without a class is not theirs.
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = set, Klass = identity, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Set("nm_verdict", new VerdictKey

@@ -82,7 +82,8 @@ internal sealed class ServiceGate : IDisposable
         foreach (var way in (Direction[])[Direction.Egress, Direction.Ingress])
             Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Direction = (byte)way }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Identity(peer, 400);
-        Set("nm_class", new ClassKey { Set = 1, Identity = 400, Direction = (byte)direction }, new ClassEntry { Klass = 1 });
+        Set("nm_peer_group", new PeerGroupKey { Identity = 400 }, new PeerGroupEntry { Group = 40, Next = 40 });
+        Set("nm_class", new ClassKey { Set = 1, Group = 40, Direction = (byte)direction }, new ClassEntry { Klass = 1 });
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Any, Set = 1, Klass = 1, Direction = (byte)direction }, new VerdictEntry { Verdict = (byte)Verdict.DefaultDeny });
         Set("nm_verdict", new VerdictKey { PrefixBits = (uint)VerdictBits.Full, Set = 1, Klass = 1, Direction = (byte)direction, Proto = proto, PortBe = Be16.FromHost(port) }, new VerdictEntry { Verdict = (byte)verdict });
     }

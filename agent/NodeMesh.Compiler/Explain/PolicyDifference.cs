@@ -187,11 +187,8 @@ public sealed class PolicyDifference
 
         public uint IdentityOf(IpPrefix block) => PolicyJudge.IdentityOf(_plan.Proxy.Policy, block);
 
-        public Table Class(Who subject, Direction direction, Who peer)
-        {
-            var key = new ClassKey { Set = subject.Set, Identity = peer.Identity, Direction = (byte)direction };
-            return new Table(subject.Set, _plan.Kernel.Classes.TryGetValue(key, out var klass) ? klass.Klass : 0, direction);
-        }
+        public Table Class(Who subject, Direction direction, Who peer) =>
+            new(subject.Set, PolicyJudge.ClassOf(_plan.Proxy.Policy, subject.Set, direction, peer.Identity), direction);
 
         public VerdictStep[] Line(Table table)
         {

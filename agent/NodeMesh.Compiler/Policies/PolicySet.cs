@@ -26,6 +26,9 @@ internal sealed record SetRule(
 
     public bool LooksAtRequests => Http.Length > 0;
 
+    /// <summary>Null when it is the same to all peers.</summary>
+    public PeerTerm? Term { get; } = PeerTerm.Of(Peers, Ports);
+
     public bool HasNamedPorts => Ports is { } ports && ports.Any(p => p.Named is not null);
 
     private static string TextOf(

@@ -8,7 +8,7 @@ namespace NodeMesh.Compiler.Policies;
 
 /// <summary>
 /// This node's pods, the sets of rules they are under, and the rows of each set. Three things are kept, each as long as what it is a function of is the same: which
-/// policies select a pod, what those together say to it (its set), and the rows of a set, into which identities that came or went are put one by one.
+/// policies select a pod, what those together say to it (its set), and the rows of a set, into which groups of peers that came or went are put one by one.
 /// </summary>
 internal static class PolicyStage
 {
@@ -17,16 +17,19 @@ internal static class PolicyStage
     {
         var findings = new List<Diagnostic>();
         var pods = Selections.Run(LocalPods(mesh, node, findings), mesh.Policies, node.AuditsPolicies, identities, old);
-        var groups = pods.Where(p => p.Set is not null).GroupBy(p => p.Set!.Hash).ToDictionary(g => g.Key, g => g.First().Set!);
-        var isSameRules = groups.Count == old.Sets.Count && groups.Keys.All(old.Sets.ContainsKey);
-        var (ruleIds, ruleNames) = isSameRules ? (old.RuleIds, old.RuleNames) : Rules(groups.Values);
-        var sets = Rows(groups, ruleIds, identities, old);
+        var wanted = pods.Where(p => p.Set is not null).GroupBy(p => p.Set!.Hash).ToDictionary(g => g.Key, g => g.First().Set!);
+        var isSameRules = wanted.Count == old.Sets.Count && wanted.Keys.All(old.Sets.ContainsKey);
+        var (ruleIds, ruleNames) = isSameRules ? (old.RuleIds, old.RuleNames) : Rules(wanted.Values);
+        var difference = old.Sets.Count == 0 ? [] : IdentityTable.Difference(old.Identities, identities);
+        var groups = PeerGroups.Run(wanted.Values, difference, new PeerMatcher(identities), old.Groups);
+        var sets = Rows(wanted, ruleIds, groups, old);
         ImmutableArray<SetRows> fitting = [.. PolicyFit.Choose(sets.Values, node.PolicyRoom)];
         var next = Join(fitting, old) with
         {
             Policies = mesh.Policies,
             AreAudited = node.AuditsPolicies,
             Identities = identities,
+            Groups = groups,
             Pods = pods.ToDictionary(p => p.Pod.Name),
             Sets = sets,
             RuleIds = ruleIds,
@@ -52,7 +55,7 @@ internal static class PolicyStage
         return next with
         {
             Endpoints = endpoints.ToImmutable(),
-            Dialled = new Dialled(dialled, fitting.SelectMany(rows => rows.Dialled(identities)).ToHashSet()),
+            Dialled = new Dialled(dialled, fitting.SelectMany(rows => rows.Dialled(identities, groups)).ToHashSet()),
             Findings = [.. findings],
         };
     }
@@ -66,24 +69,34 @@ internal static class PolicyStage
         return (ids, names.ToImmutableSortedDictionary(n => ids.Of(n.Key), n => n.Value));
     }
 
-    private static Dictionary<ContentHash, SetRows> Rows(Dictionary<ContentHash, PolicySet> sets, IdSpace ruleIds, IdentityTable identities, PolicyTables old)
+    private static Dictionary<ContentHash, SetRows> Rows(Dictionary<ContentHash, PolicySet> sets, IdSpace ruleIds, PeerGroups groups, PolicyTables old)
     {
         var ids = IdSpace.Assign(sets.Keys.ToDictionary(h => h, _ => 1));
-        var difference = old.Sets.Count == 0 ? [] : IdentityTable.Difference(old.Identities, identities);
-        var peers = new PeerMatcher(identities);
+        var byTerm = new Lazy<ILookup<ContentHash, PeerGroup>>(() => groups.ByHash.Values.SelectMany(g => g.Matches.Select(m => (m.Term.Hash, Group: g))).ToLookup(m => m.Hash, m => m.Group));
+        var (gone, come) = Difference(old.Groups, groups);
 
-        // Where names of rules collide, their numbers depend on each other.
-        var areRulesSame = ReferenceEquals(ruleIds, old.RuleIds) || (ruleIds.Displaced.Count == 0 && old.RuleIds.Displaced.Count == 0);
+        // Where numbers of rules or groups collide, they depend on each other.
+        bool AreSame(IdSpace was, IdSpace now) => ReferenceEquals(was, now) || (was.Displaced.Count == 0 && now.Displaced.Count == 0);
+        var areNumbersSame = AreSame(old.RuleIds, ruleIds) && AreSame(old.Groups.Ids, groups.Ids);
         var rows = new Dictionary<ContentHash, SetRows>(sets.Count);
         foreach (var (hash, set) in sets)
         {
             var id = ids.Of(hash);
-            rows.Add(hash, areRulesSame && old.Sets.TryGetValue(hash, out var was) && was.Id == id
-                ? difference.Count == 0 ? was : SetEdit.Of(was, difference, peers, ruleIds)
-                : SetEdit.Of(id, set, peers, ruleIds));
+            var was = areNumbersSame && old.Sets.TryGetValue(hash, out var before) && before.Id == id ? before : null;
+            var edited = was is null || gone.Count + come.Count == 0 ? was : SetEdit.Of(was, gone, come, groups.Ids, ruleIds);
+            rows.Add(hash, edited ?? SetEdit.Of(id, set, groups, byTerm.Value, ruleIds));
         }
 
         return rows;
+    }
+
+    private static (List<PeerGroup> Gone, List<PeerGroup> Come) Difference(PeerGroups old, PeerGroups now)
+    {
+        var touched = new List<ContentHash>();
+        RowTable<ContentHash, PeerGroup>.AddDifference(old.ByHash, now.ByHash, touched);
+        return (Among(old), Among(now));
+
+        List<PeerGroup> Among(PeerGroups groups) => [.. touched.Select(h => groups.ByHash.TryGetValue(h, out var group) ? group : null).OfType<PeerGroup>()];
     }
 
     /// <summary>The rows of all sets that fit, by way of what differs.</summary>

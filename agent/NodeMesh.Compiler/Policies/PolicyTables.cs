@@ -19,6 +19,7 @@ internal sealed record PolicyTables(
     ImmutableArray<Policy> Policies,
     bool AreAudited,
     IdentityTable Identities,
+    PeerGroups Groups,
     IReadOnlyDictionary<ObjectName, PodPolicies> Pods,
     IReadOnlyDictionary<ContentHash, SetRows> Sets,
     IReadOnlyList<SetRows> Fitting,
@@ -33,7 +34,7 @@ internal sealed record PolicyTables(
     ImmutableArray<Diagnostic> Findings)
 {
     public static readonly PolicyTables Empty = new(
-        [], false, IdentityTable.Empty, new Dictionary<ObjectName, PodPolicies>(), new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
+        [], false, IdentityTable.Empty, PeerGroups.Empty, new Dictionary<ObjectName, PodPolicies>(), new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
         RowTable<ClassKey, ClassEntry>.Empty, RowTable<VerdictKey, VerdictEntry>.Empty, RowTable<VerdictKey, HttpPolicyPlan>.Empty,
         ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty, [], Dialled.Nobody, []);
 }

@@ -1,38 +1,37 @@
-using NodeMesh.Compiler.Identities;
 using NodeMesh.Plan;
 using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>Makes the rows of a set: from nothing, or from those that it had by moving only those identities that came, went or are others now.</summary>
-internal sealed class SetEdit(SetRows old, PeerMatcher peers, IdSpace ruleIds)
+/// <summary>Makes the rows of a set: from nothing, or from those that it had by moving only those groups of peers that came or went.</summary>
+internal sealed class SetEdit(SetRows old, IdSpace groupIds, IdSpace ruleIds)
 {
     private readonly RowTable<ClassKey, ClassEntry>.Builder _classes = old.Classes.ToBuilder();
     private readonly RowTable<VerdictKey, VerdictEntry>.Builder _verdicts = old.Verdicts.ToBuilder();
     private readonly RowTable<VerdictKey, HttpPolicyPlan>.Builder _http = old.Http.ToBuilder();
 
     /// <param name="ruleIds">By the rule's name.</param>
-    public static SetRows Of(uint id, PolicySet set, PeerMatcher peers, IdSpace ruleIds)
+    public static SetRows Of(uint id, PolicySet set, PeerGroups groups, ILookup<ContentHash, PeerGroup> byTerm, IdSpace ruleIds)
     {
-        var edit = new SetEdit(SetRows.None(id, set), peers, ruleIds);
-        return edit.ToRows(edit.All(Direction.Ingress, set.Ingress), edit.All(Direction.Egress, set.Egress));
+        var edit = new SetEdit(SetRows.None(id, set), groups.Ids, ruleIds);
+        return edit.ToRows(edit.All(Direction.Ingress, set.Ingress, byTerm), edit.All(Direction.Egress, set.Egress, byTerm));
     }
 
-    /// <summary>The same rows as from nothing.</summary>
-    public static SetRows Of(SetRows old, IReadOnlyList<(Identity? Old, Identity? New)> identities, PeerMatcher peers, IdSpace ruleIds)
+    /// <summary>The same rows as from nothing; null: numbers collide, and it has to be from nothing.</summary>
+    public static SetRows? Of(SetRows old, IReadOnlyList<PeerGroup> gone, IReadOnlyList<PeerGroup> come, IdSpace groupIds, IdSpace ruleIds)
     {
-        var edit = new SetEdit(old, peers, ruleIds);
-        return edit.Move(Direction.Ingress, old.Set.Ingress, old.Ingress, identities) is { } ingress && edit.Move(Direction.Egress, old.Set.Egress, old.Egress, identities) is { } egress
+        var edit = new SetEdit(old, groupIds, ruleIds);
+        return edit.Move(Direction.Ingress, old.Set.Ingress, old.Ingress, gone, come) is { } ingress && edit.Move(Direction.Egress, old.Set.Egress, old.Egress, gone, come) is { } egress
             ? edit.ToRows(ingress, egress)
-            : Of(old.Id, old.Set, peers, ruleIds);
+            : null;
     }
 
     private SetRows ToRows(IdSpace ingress, IdSpace egress) =>
         old with { Ingress = ingress, Egress = egress, Classes = _classes.ToTable(), Verdicts = _verdicts.ToTable(), Http = _http.ToTable() };
 
-    private IdSpace All(Direction direction, DirectionRules rules)
+    private IdSpace All(Direction direction, DirectionRules rules, ILookup<ContentHash, PeerGroup> byTerm)
     {
-        var classes = PeerClasses.Of(rules, peers);
+        var classes = PeerClasses.Of(rules, byTerm);
         var ids = IdSpace.Assign(classes.Where(c => !c.IsOthers).ToDictionary(c => c.Hash, c => c.Members.Length));
         foreach (var klass in classes)
         {
@@ -46,23 +45,25 @@ internal sealed class SetEdit(SetRows old, PeerMatcher peers, IdSpace ruleIds)
     }
 
     /// <returns>Null when numbers collide.</returns>
-    private IdSpace? Move(Direction direction, DirectionRules rules, IdSpace ids, IReadOnlyList<(Identity? Old, Identity? New)> identities)
+    private IdSpace? Move(Direction direction, DirectionRules rules, IdSpace ids, IReadOnlyList<PeerGroup> gone, IReadOnlyList<PeerGroup> come)
     {
         var edit = new IdEdit(ids);
-        foreach (var (was, now) in identities)
+        foreach (var group in come)
         {
-            var klass = now is null ? null : PeerClasses.Of(rules, now, peers);
-            if (klass is not null && edit.Take(klass.Hash))
+            if (PeerClasses.Of(rules, group) is not { } klass)
+                continue;
+            if (edit.Take(klass.Hash))
                 AddVerdicts(direction, ids.Of(klass.Hash), klass);
-            if (was is not null && old.Classes.TryGetValue(Key(direction, was), out var entry))
-            {
-                _classes.Remove(Key(direction, was));
-                if (edit.Release(ids.Holders[entry.Klass].Hash))
-                    RemoveVerdicts(direction, entry.Klass);
-            }
+            _classes.Set(Key(direction, group), new ClassEntry { Klass = ids.Of(klass.Hash) });
+        }
 
-            if (klass is not null)
-                _classes.Set(Key(direction, now!), new ClassEntry { Klass = ids.Of(klass.Hash) });
+        foreach (var group in gone)
+        {
+            if (!old.Classes.TryGetValue(Key(direction, group), out var entry))
+                continue;
+            _classes.Remove(Key(direction, group));
+            if (edit.Release(ids.Holders[entry.Klass].Hash))
+                RemoveVerdicts(direction, entry.Klass);
         }
 
         return edit.IsDisturbed ? null : edit.ToSpace();
@@ -94,5 +95,5 @@ internal sealed class SetEdit(SetRows old, PeerMatcher peers, IdSpace ruleIds)
         }
     }
 
-    private ClassKey Key(Direction direction, Identity identity) => new() { Set = old.Id, Identity = identity.Id, Direction = (byte)direction };
+    private ClassKey Key(Direction direction, PeerGroup group) => new() { Set = old.Id, Group = groupIds.Of(group.Hash), Direction = (byte)direction };
 }

@@ -4,7 +4,7 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>A policy set as rows: peers in classes, verdicts by class and port. A function of the set and of who there is, of no other set.</summary>
+/// <summary>A policy set as rows: groups of peers in classes, verdicts by class and port. A function of the set and of the groups, of no other set.</summary>
 /// <param name="Ingress">The numbers of its classes, each with how many members it has.</param>
 internal sealed record SetRows(
     uint Id,
@@ -22,13 +22,13 @@ internal sealed record SetRows(
     public bool AsksProxy => Asking(Direction.Ingress).Any();
 
     /// <summary>Identities that the proxy may dial in its pods' names.</summary>
-    public IEnumerable<uint> Dialled(IdentityTable identities)
+    public IEnumerable<uint> Dialled(IdentityTable identities, PeerGroups groups)
     {
         var asking = Asking(Direction.Egress).ToHashSet();
         if (asking.Count == 0)
             return [];
         return identities.ById.Keys.Where(id =>
-            asking.Contains(Classes.TryGetValue(new ClassKey { Set = Id, Identity = id, Direction = (byte)Direction.Egress }, out var entry) ? entry.Klass : 0));
+            asking.Contains(Classes.TryGetValue(new ClassKey { Set = Id, Group = groups.NumberOf(id), Direction = (byte)Direction.Egress }, out var entry) ? entry.Klass : 0));
     }
 
     private IEnumerable<uint> Asking(Direction direction) =>

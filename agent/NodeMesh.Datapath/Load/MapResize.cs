@@ -69,6 +69,9 @@ internal sealed class MapResize : IDisposable
                 case MapCatalog.Frontend:
                     Copy<FrontendKey, FrontendEntry>(spec, old);
                     break;
+                case MapCatalog.PeerGroup:
+                    Copy<PeerGroupKey, PeerGroupEntry>(spec, old);
+                    break;
                 case MapCatalog.Class:
                     Copy<ClassKey, ClassEntry>(spec, old);
                     break;

@@ -24,6 +24,7 @@ internal sealed class KernelTables : IDisposable
     private readonly MirrorTable<MemberKey, MemberEntry> _members;
     private readonly MirrorTable<SourceRangeKey, SourceRangeEntry> _sourceRanges;
     private readonly MirrorTable<FrontendKey, FrontendEntry> _frontends;
+    private readonly MirrorTable<PeerGroupKey, PeerGroupEntry> _groups;
     private readonly MirrorTable<ClassKey, ClassEntry> _classes;
     private readonly MirrorTable<VerdictKey, VerdictEntry> _verdicts;
     private readonly MirrorTable<EndpointKey, EndpointEntry> _endpoints;
@@ -51,11 +52,12 @@ internal sealed class KernelTables : IDisposable
             (key, was, now) => _datagramsMoved |= key.Proto == Udp && was.Inside != now?.Inside);
         _verdicts = Table<VerdictKey, VerdictEntry>(objects, MapCatalog.Verdict, _epoch.Begin);
         _classes = Table<ClassKey, ClassEntry>(objects, MapCatalog.Class, _epoch.Begin);
+        _groups = Table<PeerGroupKey, PeerGroupEntry>(objects, MapCatalog.PeerGroup, _epoch.Begin);
         _identities = Table<IdentityKey, IdentityEntry>(objects, MapCatalog.Identity, _epoch.Begin);
         _pods = Table<PodKey, PodEntry>(objects, MapCatalog.Pod, _epoch.Begin);
         _endpoints = Table<EndpointKey, EndpointEntry>(objects, MapCatalog.Endpoint, _epoch.Begin);
         _netns = Table<NetnsKey, NetnsEntry>(objects, MapCatalog.Netns, () => { });
-        _switch = new PolicySwitch(_identities, _endpoints, _epoch);
+        _switch = new PolicySwitch(_identities, _groups, _endpoints, _epoch);
     }
 
     public uint Epoch => _epoch.Current;
@@ -71,6 +73,7 @@ internal sealed class KernelTables : IDisposable
         _members.SetDesired(plan.Members);
         _sourceRanges.SetDesired(plan.SourceRanges);
         _frontends.SetDesired(plan.Frontends);
+        _groups.SetDesired(plan.PeerGroups);
         _classes.SetDesired(plan.Classes);
         _verdicts.SetDesired(plan.Verdicts);
 
@@ -130,12 +133,15 @@ internal sealed class KernelTables : IDisposable
         var moved = _pods.Changes(removals: false).Where(c => c.There is not null).Select(c => c.Key).ToHashSet();
         _pods.Withdraw(tally, moved.Contains);
 
-        // Policy that does not fit leaves the pods concerned under what they have. That says nothing of identities that are new: so nobody becomes another, either.
+        // Policy that does not fit leaves the pods concerned under what they have. That says nothing of groups that are new: so nobody gets into another, either.
         bool IsBroken(KeyValuePair<EndpointKey, EndpointEntry> pod) =>
             broken.Contains(pod.Value.Set) || (_endpoints.Desired.TryGetValue(pod.Key, out var wanted) && broken.Contains(wanted.Set));
         bool IsHeld(EndpointKey key, EndpointEntry pod) => broken.Contains(pod.Set);
-        _isHeld = !settled || (_endpoints.Mirror.Any(IsBroken) && _identities.Changes(removals).Any()) || !_switch.Prepare(tally, removals, IsHeld);
+        _isHeld = !settled || (_endpoints.Mirror.Any(IsBroken) && (_identities.Changes(removals).Any() || _groups.Changes(removals).Any())) || !_switch.Prepare(tally, removals, IsHeld);
 
+        // Before somebody becomes another, it is known what that one is to policy.
+        _groups.Upsert(tally, (_, _) => _isHeld);
+        _isHeld |= _groups.Missing.Count > 0;
         _identities.Upsert(tally, (_, _) => _isHeld);
         _isHeld |= _identities.Missing.Count > 0;
         var inForce = _isHeld ? SetsInForce() : [];
@@ -153,7 +159,8 @@ internal sealed class KernelTables : IDisposable
         _endpoints.Remove(tally);
         _pods.Remove(tally);
         _identities.Remove(tally, (_, _) => _isHeld);
-        var setsInUse = _endpoints.Missing.Count + _identities.Kept.Count == 0 && !_isHeld
+        _groups.Remove(tally, (_, _) => _isHeld || _identities.Kept.Count > 0);
+        var setsInUse = _endpoints.Missing.Count + _identities.Kept.Count + _groups.Kept.Count == 0 && !_isHeld
             ? []
             : SetsInForce();
         _classes.Remove(tally, (key, _) => setsInUse.Contains(key.Set));

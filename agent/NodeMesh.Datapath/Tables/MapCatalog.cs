@@ -17,6 +17,7 @@ public static class MapCatalog
     public const string Member = "nm_member";
     public const string SourceRange = "nm_source_range";
     public const string Frontend = "nm_frontend";
+    public const string PeerGroup = "nm_peer_group";
     public const string Class = "nm_class";
     public const string Verdict = "nm_verdict";
     public const string Endpoint = "nm_endpoint";
@@ -49,6 +50,7 @@ public static class MapCatalog
         new(Frontend, "frontends", "service addresses and ports", s => s.Frontends, (s, n) => s with { Frontends = n }, 96, false),
         new(Verdict, "verdicts", "verdicts by class, protocol and port range", s => s.Verdicts, (s, n) => s with { Verdicts = n }, 96, false),
         new(Class, "classes", "peers told apart by policy sets", s => s.Classes, (s, n) => s with { Classes = n }, 80, false),
+        new(PeerGroup, "", "peers named by policies", s => s.Identities, (s, _) => s, 72, false),
         new(Identity, "identities", "addresses and CIDR blocks with their identity", s => s.Identities, (s, n) => s with { Identities = n }, 96, false),
         new(Pod, "pods", "addresses of pods of this node", s => s.Pods, (s, n) => s with { Pods = n }, 96, false),
         new(Endpoint, "endpoints", "pods of this node", s => s.Endpoints, (s, n) => s with { Endpoints = n }, 96, false),

@@ -4,12 +4,15 @@ using NodeMesh.Plan.Abi;
 namespace NodeMesh.Datapath.Tables;
 
 /// <summary>
-/// Leads policy from what is in force to what a plan wants. Who the ends of a connection are, and which policy each is under, stand in rows of their own; while
+/// Leads policy from what is in force to what a plan wants. Who the ends of a connection are, in which group policies find them, and which policy each is under, stand in rows of their own; while
 /// some of these are old and others new, a connection might pass that neither the old nor the new plan allows. So each row that changes first says both, the programs
 /// going by the old; when all do, the change is committed by one write, from which on they go by the new, and each row drops the old. One row by itself just changes.
 /// </summary>
 internal sealed class PolicySwitch(
-    MirrorTable<IdentityKey, IdentityEntry> identities, MirrorTable<EndpointKey, EndpointEntry> endpoints, PolicyEpoch epoch)
+    MirrorTable<IdentityKey, IdentityEntry> identities,
+    MirrorTable<PeerGroupKey, PeerGroupEntry> groups,
+    MirrorTable<EndpointKey, EndpointEntry> endpoints,
+    PolicyEpoch epoch)
 {
     // What an earlier agent, or an earlier round that met an error, did not bring to its end.
     private bool _unfinished = epoch.Stage != Applying.Nothing;
@@ -22,6 +25,7 @@ internal sealed class PolicySwitch(
             return true;
         var forward = epoch.Stage == Applying.Committed;
         var settled = identities.Write(tally, [.. identities.Mirror.Where(r => IsBoth(r.Value)).Select(r => (r.Key, forward ? Next(r.Value) : Now(r.Value)))])
+            && groups.Write(tally, [.. groups.Mirror.Where(r => IsBoth(r.Value)).Select(r => (r.Key, forward ? Next(r.Value) : Now(r.Value)))])
             && endpoints.Write(tally, [.. endpoints.Mirror.Where(r => IsBoth(r.Value)).Select(r => (r.Key, forward ? Next(r.Value) : Now(r.Value)))]);
         if (settled && forward)
             epoch.BeginAnew();
@@ -39,11 +43,12 @@ internal sealed class PolicySwitch(
         if (pods.Count == 0)
             return true;
         var addresses = Addresses(removals);
-        if (pods.Count + addresses.Count == 1)
+        var peers = Groups(removals);
+        if (pods.Count + addresses.Count + peers.Count == 1)
             return true;
 
         epoch.Begin();
-        if (!identities.Write(tally, addresses) || !endpoints.Write(tally, [.. pods.Select(c => (c.Key, Both(c.There!.Value, c.Wanted!.Value)))]))
+        if (!groups.Write(tally, peers) || !identities.Write(tally, addresses) || !endpoints.Write(tally, [.. pods.Select(c => (c.Key, Both(c.There!.Value, c.Wanted!.Value)))]))
         {
             _unfinished = true;
             Recover(tally);
@@ -57,7 +62,7 @@ internal sealed class PolicySwitch(
     /// <summary>When the rows are written and removed. Whether nothing is left that says both.</summary>
     public bool Finish()
     {
-        _unfinished |= epoch.Stage == Applying.Committed && (identities.Mirror.Values.Any(IsBoth) || endpoints.Mirror.Values.Any(IsBoth));
+        _unfinished |= epoch.Stage == Applying.Committed && (identities.Mirror.Values.Any(IsBoth) || groups.Mirror.Values.Any(IsBoth) || endpoints.Mirror.Values.Any(IsBoth));
         return !_unfinished;
     }
 
@@ -77,6 +82,26 @@ internal sealed class PolicySwitch(
 
         return rows;
     }
+
+    /// <summary>Rows for all identities whose group changes. No row: group 0.</summary>
+    private List<(PeerGroupKey, PeerGroupEntry)> Groups(bool removals)
+    {
+        var rows = new List<(PeerGroupKey, PeerGroupEntry)>();
+        foreach (var (key, there, wanted) in groups.Changes(removals))
+        {
+            var row = new PeerGroupEntry { Group = there?.Group ?? 0, Next = wanted?.Group ?? 0 };
+            if (IsBoth(row))
+                rows.Add((key, row));
+        }
+
+        return rows;
+    }
+
+    private static bool IsBoth(PeerGroupEntry row) => row.Next != row.Group;
+
+    private static PeerGroupEntry Now(PeerGroupEntry row) => row with { Next = row.Group };
+
+    private static PeerGroupEntry Next(PeerGroupEntry row) => row with { Group = row.Next };
 
     private static bool IsBoth(IdentityEntry row) => row.Next != 0;
 

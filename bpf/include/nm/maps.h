@@ -39,7 +39,10 @@ NM_MAP(nm_source_range, BPF_MAP_TYPE_LPM_TRIE, nm_source_range_key, nm_source_ra
 /* Service address, port and protocol to the service. */
 NM_MAP(nm_frontend, BPF_MAP_TYPE_HASH, nm_frontend_key, nm_frontend_entry, 65536, BPF_F_NO_PREALLOC);
 
-/* Which group of peers an identity belongs to, in one policy set and direction. */
+/* Which identities are the same to every policy set. */
+NM_MAP(nm_peer_group, BPF_MAP_TYPE_HASH, nm_peer_group_key, nm_peer_group_entry, 65536, BPF_F_NO_PREALLOC);
+
+/* What a group of peers is to one policy set, in one direction. */
 NM_MAP(nm_class, BPF_MAP_TYPE_HASH, nm_class_key, nm_class_entry, 262144, BPF_F_NO_PREALLOC);
 
 /* What a policy set says about a class of peers, protocol and port; longest prefix wins. */

@@ -21,10 +21,25 @@ struct nm_identity_entry {
 };
 NM_ABI_SIZE(nm_identity_entry, 12);
 
-/* nm_class: how one policy set groups peers. No row: class 0, the peers no rule names. */
+/*
+ * nm_peer_group: identities that no policy set of this node tells apart, by any rule's peers. No row: group 0, which no
+ * rule names. A change of ports, or of one rule's peers, leaves most of them where they are.
+ */
+struct nm_peer_group_key {
+	__u32 identity;
+};
+NM_ABI_SIZE(nm_peer_group_key, 4);
+
+struct nm_peer_group_entry {
+	__u32 group;
+	__u32 next; /* while a change is applied: the group to come; else the same */
+};
+NM_ABI_SIZE(nm_peer_group_entry, 8);
+
+/* nm_class: how one policy set classes the groups of peers. No row: class 0, the peers none of its rules names. */
 struct nm_class_key {
 	__u32 set;
-	__u32 identity;
+	__u32 group;
 	__u8 direction; /* enum nm_direction */
 	__u8 pad0[3];
 };

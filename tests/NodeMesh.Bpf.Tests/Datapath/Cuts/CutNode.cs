@@ -114,7 +114,7 @@ internal sealed class CutNode : IDisposable
         Assert.That(tally.Failures, Is.Empty);
         var rows = plan.Kernel;
         var expected = rows.Identities.Count + rows.Backends.Count + rows.Slots.Count + rows.Members.Count + rows.SourceRanges.Count + rows.Frontends.Count
-            + rows.Classes.Count + rows.Verdicts.Count + (2 * rows.Endpoints.Count(e => LocalPods.Contains(e.Name.Name)));
+            + rows.PeerGroups.Count + rows.Classes.Count + rows.Verdicts.Count + (2 * rows.Endpoints.Count(e => LocalPods.Contains(e.Name.Name)));
         Assert.That(agent.Audit(), Is.Zero);
         Assert.That(agent.Fill.Sum(f => f.Rows), Is.EqualTo(expected), "rows of this plan and no others");
     }
