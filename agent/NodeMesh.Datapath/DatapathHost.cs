@@ -73,33 +73,47 @@ public sealed class DatapathHost : IDisposable
         var due = 0L;
         var lookedAt = 0L;
         var newsAt = Environment.TickCount64;
+
+        // What the next round, whenever it comes, is not to take for granted.
+        var look = true;
         while (!_stopping)
         {
-            var look = !_reconciler.AwaitsPods ? s_disturbance : Since(newsAt) < s_arrivalSoon ? s_arrival : s_arrivalLate;
-            var woken = _waker.Wait(_watch.Fd, delay < look ? delay : look);
-            _watch.Drain();
+            var interval = !_reconciler.AwaitsPods ? s_disturbance : Since(newsAt) < s_arrivalSoon ? s_arrival : s_arrivalLate;
+            var woken = _waker.Wait(_watch.Fd, delay < interval ? delay : interval);
+            var changed = _watch.Drain().Any;
             if (_stopping)
                 return;
 
-            current = Interlocked.Exchange(ref _next, null) ?? current;
+            var next = Interlocked.Exchange(ref _next, null);
+            look |= next is not null && next.Removals != current?.Removals;
+            current = next ?? current;
             if (woken)
                 newsAt = Environment.TickCount64;
-            if (current is null || !(woken || Environment.TickCount64 >= due || _reconciler.HasPodArrived() || IsDisturbed(ref lookedAt)))
+            if (current is null)
                 continue;
+
+            // A round for a plan alone trusts what the last one left, unless plans come so fast that nobody asks any more.
+            if (next is null || Since(lookedAt) >= s_disturbance)
+                changed |= Environment.TickCount64 >= due || _reconciler.HasPodArrived() || IsDisturbed(ref lookedAt);
+            if (next is null && !changed)
+                continue;
+            look |= changed;
 
             var audit = Since(audited) >= _auditInterval;
             if (audit)
                 audited = Environment.TickCount64;
             try
             {
-                var report = _reconciler.Reconcile(current.Plan, current.Removals, audit);
+                var report = _reconciler.Reconcile(current.Plan, current.Removals, look, audit);
                 _onReport(report);
+                look = report.WantsRetry;
                 backOff = report.IsConverged ? TimeSpan.Zero : Longer(backOff);
                 delay = backOff > TimeSpan.Zero ? backOff : report.WantsRetry ? s_missingPod : _auditInterval;
             }
             catch (SyscallException e)
             {
                 _onFailure(e);
+                look = true;
                 delay = backOff = Longer(backOff);
             }
 

@@ -158,30 +158,35 @@ public sealed class DatapathReconciler : IDisposable
 
     /// <summary>One round.</summary>
     /// <param name="removals">Whether rows and links that the plan does not name are removed: not before every source said it is synced.</param>
+    /// <param name="look">Also looks at the host's interfaces and at what others may have done to what the last round left. Without it only the plan is carried out: for when
+    /// there was no notice of an interface or address since the last round, and that one had converged and used the same <paramref name="removals"/>.</param>
     /// <param name="audit">Also reads the kernel's tables back first, and drops the counters of interfaces and rules that are gone.</param>
     /// <exception cref="SyscallException">Interfaces cannot be read: nothing was changed.</exception>
-    public ReconcileReport Reconcile(MeshPlan plan, bool removals, bool audit = false)
+    public ReconcileReport Reconcile(MeshPlan plan, bool removals, bool look = true, bool audit = false)
     {
+        look |= audit;
         var started = Stopwatch.GetTimestamp();
         var tally = new RoundTally();
         var notes = new RoundNotes();
         var problems = notes.Problems;
         var drift = audit ? _tables.Audit() : 0;
-        var resolved = _resolver.Resolve(plan.Kernel.Endpoints, anew: audit);
+        var resolved = _resolver.Resolve(plan.Kernel.Endpoints, look, anew: audit);
         _tables.SetDesired(plan.Kernel, resolved.Interfaces);
-        _keeper.Keep(notes);
+        if (look)
+            _keeper.Keep(notes);
 
         // Routes before the rows that lead to them. They slow every route lookup of the node a little, so they are there only once
         // something was handed over; and they stay, since open connections with the proxy outlive the rows.
         var linkChanges = NeedsProxy(plan.Proxy) ? _routes.Ensure(problems) : 0;
-        linkChanges += _cgroup.Keep(notes);
+        if (look)
+            linkChanges += _cgroup.Keep(notes);
 
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally, removals);
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
-        linkChanges += _hooks.Sync(targets, removals, notes);
+        linkChanges += _hooks.Sync(targets, look, removals, notes);
 
         if (removals)
         {

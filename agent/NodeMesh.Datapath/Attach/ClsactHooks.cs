@@ -22,11 +22,12 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
     public bool IsDisturbed() => _attached.Any(t =>
         RtFilters.Dump(netlink, t.Ifindex, t.Ingress) is not [var first, ..] || first.ProgramId != objects.Program(t.Object, t.Program).Facts.Id);
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes)
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes)
     {
         var changes = 0;
+        look |= !_attached.IsSubsetOf(targets);
         _attached.IntersectWith(targets);
-        foreach (var target in targets)
+        foreach (var target in look ? targets : targets.Where(t => !_attached.Contains(t)).ToArray())
         {
             try
             {
@@ -39,7 +40,7 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
             }
         }
 
-        return removals ? changes + RemoveOthers(targets) : changes;
+        return look && removals ? changes + RemoveOthers(targets) : changes;
     }
 
     public void Dispose()

@@ -30,9 +30,10 @@ internal sealed record HookTarget(string PinName, int Ifindex, bool Ingress, str
 internal interface IInterfaceHooks : IDisposable
 {
     /// <summary>Attaches what is missing, takes off what is not named, and checks that each is still first.</summary>
+    /// <param name="look">Whether that is checked, and what others left is looked for, too; without it what the last call left is taken to be there.</param>
     /// <param name="removals">Whether what is not named is taken off, unless its interface is gone.</param>
     /// <returns>How many attachments were made, swapped or removed.</returns>
-    int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes);
+    int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes);
 
     /// <summary>Whether a target is attached, as far as known.</summary>
     bool IsAttached(HookTarget target);

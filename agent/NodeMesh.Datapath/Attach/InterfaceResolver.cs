@@ -30,7 +30,7 @@ internal sealed record ResolvedInterfaces(
     IReadOnlyDictionary<EndpointPlan, PodLink> Interfaces, IReadOnlyDictionary<EndpointPlan, string> Missing, IReadOnlyList<NetInterface> Devices);
 
 /// <summary>
-/// Finds endpoints' host-side interfaces and the node's own devices. Reads the host anew each time; what it says is never guessed. Pods' namespaces are asked again
+/// Finds endpoints' host-side interfaces and the node's own devices. Reads the host; what it says is never guessed. Pods' namespaces are asked again
 /// when any interface of the host is not as it was: a pod cannot come, go or change its end of a veth pair for another without that.
 /// </summary>
 internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket netlink, PodNamespaces pods)
@@ -39,6 +39,7 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 
     private Dictionary<(ObjectName, string?), NetInterface> _last = [];
     private List<NetInterface> _host = [];
+    private HashSet<int> _addressed = [];
     private Dictionary<(ObjectName, Attachment), PodLink> _links = [];
 
     // Pods that were not found by their uids, and the namespaces that they were then in.
@@ -56,11 +57,18 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
     /// <summary>Whether one of those shows itself now: no notice tells of that, since its interface was there before.</summary>
     public bool HasArrival() => _awaited.Any(pod => pods.Find(pod.Key).Which is { Length: > 0 } now && now != pod.Value);
 
+    /// <param name="look">Reads the host again. Without it only for a pod that is new; then there must have been no notice of an interface or address since the last time.</param>
     /// <param name="anew">Also asks namespaces of which nothing says that they changed: within one, a link address may be set.</param>
-    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints, bool anew)
+    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints, bool look, bool anew)
     {
-        var host = RtLinks.Dump(netlink);
-        var known = anew || !host.SequenceEqual(_host) || HasArrival() ? [] : _links;
+        var arrived = HasArrival();
+        look |= anew || arrived || endpoints.Any(e => !_links.ContainsKey((e.Name, e.Attachment)));
+        var host = look ? RtLinks.Dump(netlink) : _host;
+        var known = anew || arrived || !host.SequenceEqual(_host) ? [] : _links;
+
+        // Every veth has a link-local IPv6 address of its own; that does not make it a way to the world.
+        if (look)
+            _addressed = RtAddresses.Dump(netlink).Where(a => a.Scope != LinkScope).Select(a => a.Ifindex).ToHashSet();
         _insides.Clear();
         _awaited.Clear();
         var found = new Dictionary<EndpointPlan, Way>();
@@ -229,13 +237,7 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         return Way.None(reason);
     }
 
-    private List<NetInterface> Devices(List<NetInterface> host, HashSet<int> pods)
-    {
-        if (options.NodeDevices.Count > 0)
-            return host.Where(i => options.NodeDevices.Contains(i.Name)).ToList();
-
-        // Every veth has a link-local IPv6 address of its own; that does not make it a way to the world.
-        var addressed = RtAddresses.Dump(netlink).Where(a => a.Scope != LinkScope).Select(a => a.Ifindex).ToHashSet();
-        return host.Where(i => !i.IsLoopback && addressed.Contains(i.Ifindex) && !pods.Contains(i.Ifindex)).ToList();
-    }
+    private List<NetInterface> Devices(List<NetInterface> host, HashSet<int> pods) => options.NodeDevices.Count > 0
+        ? host.Where(i => options.NodeDevices.Contains(i.Name)).ToList()
+        : host.Where(i => !i.IsLoopback && _addressed.Contains(i.Ifindex) && !pods.Contains(i.Ifindex)).ToList();
 }

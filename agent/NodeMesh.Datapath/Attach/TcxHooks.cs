@@ -22,14 +22,14 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOpti
         return _targets.Values.Any(t => _links.TryGetValue(t.PinName, out var link) && IsOdd(t, link));
     }
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool removals, RoundNotes notes)
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes)
     {
         _targets.Clear();
         foreach (var target in targets)
             _targets[target.PinName] = target;
         using var rcu = options.ExpediteRcu && targets.Any(t => !_links.ContainsKey(t.PinName)) ? ExpeditedRcu.Begin(options.RunDirectory) : null;
-        var changes = RemoveOthers(removals);
-        foreach (var target in targets)
+        var changes = RemoveOthers(look, removals);
+        foreach (var target in look ? targets : targets.Where(t => !_links.ContainsKey(t.PinName)))
         {
             try
             {
@@ -140,10 +140,10 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOpti
         return 1;
     }
 
-    private int RemoveOthers(bool removals)
+    private int RemoveOthers(bool look, bool removals)
     {
         var changes = 0;
-        foreach (var name in pins.LinkNames.Where(IsOurs).Union(_links.Keys).Where(n => !_targets.ContainsKey(n)).ToArray())
+        foreach (var name in (look ? pins.LinkNames.Where(IsOurs) : []).Union(_links.Keys).Where(n => !_targets.ContainsKey(n)).ToArray())
         {
             var link = _links.GetValueOrDefault(name) ?? BpfLink.OpenPinned(pins.Link(name));
             if (link is null)

@@ -42,6 +42,32 @@ public sealed class DatapathReconcilerTests
     }
 
     [Test]
+    public void A_round_for_a_plan_alone_finds_new_pods_and_leaves_gone_ones_and_does_not_look_at_the_rest()
+    {
+        _box.AddPod("a", "10.244.0.2");
+        _box.InHost(() =>
+        {
+            using var reconciler = DatapathReconciler.Start(Options, Images.Built);
+            reconciler.Reconcile(Plan(1, pods: [("a", 300, 7)], backends: 1, verdicts: 1), removals: true);
+            var ofOne = Links();
+            _box.AddPod("b", "10.244.0.3");
+
+            var both = reconciler.Reconcile(Plan(2, pods: [("a", 300, 7), ("b", 301, 7)], backends: 1, verdicts: 1), removals: true, look: false);
+            Assert.That(both.Endpoints.Select(e => e.Attached), Is.All.True, string.Join('\n', both.Problems));
+            Assert.That(both.LinkChanges, Is.EqualTo(2), "those of the new pod");
+
+            var one = reconciler.Reconcile(Plan(3, pods: [("a", 300, 7)], backends: 1, verdicts: 1), removals: true, look: false);
+            Assert.That((one.LinkChanges, one.Removals > 0), Is.EqualTo((2, true)));
+            Assert.That(Links(), Is.EqualTo(ofOne));
+
+            Box.Sh($"rm {Options.BpffsPath}/nodemesh/*/links/*");
+            Assert.That(reconciler.Reconcile(Plan(3, pods: [("a", 300, 7)], backends: 1, verdicts: 1), removals: true, look: false).Disturbances, Is.Empty);
+            Assert.That(reconciler.IsDisturbed());
+            Assert.That(reconciler.Reconcile(Plan(3, pods: [("a", 300, 7)], backends: 1, verdicts: 1), removals: true).Disturbances, Is.Not.Empty);
+        });
+    }
+
+    [Test]
     public void A_new_agent_adopts_maps_and_links_and_writes_nothing()
     {
         _box.AddPod("a", "10.244.0.2");
@@ -369,11 +395,11 @@ public sealed class DatapathReconcilerTests
             var targets = HookTarget.OfEndpoint(ifindex).ToArray();
             var notes = new RoundNotes();
 
-            Assert.That(hooks.Sync(targets, true, notes), Is.EqualTo(2), string.Join('\n', notes.Problems));
-            Assert.That(hooks.Sync(targets, true, notes), Is.Zero);
+            Assert.That(hooks.Sync(targets, look: true, removals: true, notes), Is.EqualTo(2), string.Join('\n', notes.Problems));
+            Assert.That(hooks.Sync(targets, look: true, removals: true, notes), Is.Zero);
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va ingress"), Does.Contain("nm_pod_ingress direct-action"));
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va egress"), Does.Contain("nm_pod_egress direct-action"));
-            Assert.That(hooks.Sync([], true, notes), Is.EqualTo(2));
+            Assert.That(hooks.Sync([], look: true, removals: true, notes), Is.EqualTo(2));
             Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true), Is.Empty);
             Assert.That(notes.Problems, Is.Empty);
         });
