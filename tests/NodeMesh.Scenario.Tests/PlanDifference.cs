@@ -13,6 +13,7 @@ internal static class PlanDifference
         Table("members", expected.Kernel.Members, actual.Kernel.Members, when);
         Table("source ranges", expected.Kernel.SourceRanges, actual.Kernel.SourceRanges, when);
         Table("frontends", expected.Kernel.Frontends, actual.Kernel.Frontends, when);
+        Table("groups of peers", expected.Kernel.PeerGroups, actual.Kernel.PeerGroups, when);
         Table("classes", expected.Kernel.Classes, actual.Kernel.Classes, when);
         Table("verdicts", expected.Kernel.Verdicts, actual.Kernel.Verdicts, when);
         Assert.That(actual.Kernel.Endpoints.Select(Text), Is.EqualTo(expected.Kernel.Endpoints.Select(Text)), when);

@@ -5,7 +5,7 @@ using NodeMesh.Plan;
 namespace NodeMesh.Unit.Tests.Compiler;
 
 /// <summary>
-/// What a policy set says to an identity is a function of their numbers, whatever else is in the mesh. On that stands how plans follow one another in the kernel
+/// What a policy set says to a group of peers is a function of their numbers, whatever else is in the mesh. On that stands how plans follow one another in the kernel
 /// (docs/adr/0002-changes-in-two-steps.md). NODEMESH_SEED repeats a failure.
 /// </summary>
 public sealed class ContentPropertyTests

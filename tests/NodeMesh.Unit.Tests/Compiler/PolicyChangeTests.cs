@@ -73,6 +73,7 @@ public sealed class PolicyChangeTests
     private static void AssertSame(MeshPlan expected, MeshPlan actual, string when) => Assert.Multiple(() =>
     {
         Assert.That(actual.Kernel.Identities, Is.EquivalentTo(expected.Kernel.Identities), when);
+        Assert.That(actual.Kernel.PeerGroups, Is.EquivalentTo(expected.Kernel.PeerGroups), when);
         Assert.That(actual.Kernel.Classes, Is.EquivalentTo(expected.Kernel.Classes), when);
         Assert.That(actual.Kernel.Verdicts, Is.EquivalentTo(expected.Kernel.Verdicts), when);
         Assert.That(actual.Names.Identities, Is.EqualTo(expected.Names.Identities), when);
