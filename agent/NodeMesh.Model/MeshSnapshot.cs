@@ -16,6 +16,9 @@ public sealed record MeshSnapshot(
     ImmutableArray<Diagnostic> Diagnostics)
 {
     public static readonly MeshSnapshot Empty = new(0, [], [], [], [], [], [], [], [], []);
+
+    /// <summary>Not every source could say yet what there is; of those, this holds what there was. So nothing is gone only because it is not here.</summary>
+    public bool IsRecalled { get; init; }
 }
 
 /// <summary>What the node itself contributes to a plan.</summary>

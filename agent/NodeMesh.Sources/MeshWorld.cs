@@ -21,7 +21,7 @@ public sealed class MeshWorld
     private SourceProgress _progress = SourceProgress.None;
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <param name="sources">How many sources there are; no snapshot comes out before each of them is synced, so that none looks like a removal.</param>
+    /// <param name="sources">How many sources there are; no snapshot comes out before each of them has said what there is, or was, so that none looks like a removal.</param>
     /// <param name="time">Null: the system's clock.</param>
     public MeshWorld(int sources, TimeProvider? time = null)
     {
@@ -40,7 +40,7 @@ public sealed class MeshWorld
     /// <summary>What the newest snapshot knows of; written just before it comes out.</summary>
     public SourceProgress Progress => Volatile.Read(ref _progress);
 
-    /// <summary>Done when every source is synced, which is when the first snapshot comes out.</summary>
+    /// <summary>Done when every source is synced and a snapshot says so.</summary>
     public Task Synced => _synced.Task;
 
     /// <summary>
@@ -49,7 +49,7 @@ public sealed class MeshWorld
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async IAsyncEnumerable<MeshSnapshot> SnapshotsAsync([EnumeratorCancellation] CancellationToken stop)
     {
-        var waiting = _sources;
+        var heard = new HashSet<string>(StringComparer.Ordinal);
         var synced = new HashSet<string>(StringComparer.Ordinal);
         var last = MeshSnapshot.Empty;
         var built = 0UL;
@@ -62,25 +62,29 @@ public sealed class MeshWorld
             {
                 foreach (var change in e.Changes)
                     _builder.Apply(change);
-                if (e.IsSynced && synced.Add(e.Source))
-                    waiting--;
+                if (e.IsSynced)
+                    synced.Add(e.Source);
+                if (e.IsSynced || e.IsRecalled)
+                    heard.Add(e.Source);
                 if (e.Mark > 0)
                     marks = marks.SetItem(e.Source, e.Mark);
             }
-            if (waiting > 0)
+            if (heard.Count < _sources)
                 continue;
             var now = _time.GetUtcNow();
             var version = Sandboxes.Version;
+            var isRecalled = synced.Count < _sources;
             var snapshot = _builder.Build();
             var marked = CertificateExpiry.Mark(snapshot, now);
             clock.Change(CertificateExpiry.Next(snapshot, now) ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            var isSame = snapshot.Revision == built && ReferenceEquals(version, told) && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan());
+            var isSame = snapshot.Revision == built && ReferenceEquals(version, told) && isRecalled == last.IsRecalled && marked.Diagnostics.AsSpan().SequenceEqual(last.Diagnostics.AsSpan());
             (built, told) = (snapshot.Revision, version);
-            last = isSame ? last : marked with { Revision = last.Revision + 1, Workloads = Sandboxes.Apply(marked.Workloads) };
+            last = isSame ? last : marked with { Revision = last.Revision + 1, Workloads = Sandboxes.Apply(marked.Workloads), IsRecalled = isRecalled };
             Volatile.Write(ref _progress, new SourceProgress(last.Revision, marks));
             if (isSame)
                 continue;
-            _synced.TrySetResult();
+            if (!isRecalled)
+                _synced.TrySetResult();
             yield return last;
         }
         while (await _events.Reader.WaitToReadAsync(stop).ConfigureAwait(false));

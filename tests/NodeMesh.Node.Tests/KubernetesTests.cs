@@ -41,7 +41,7 @@ public sealed class KubernetesTests
     }
 
     /// <summary>On the node's own loopback, where this process is not.</summary>
-    private async Task<InProcessApiServer> StartApiServerAsync(ObjectStore store)
+    private async Task<InProcessApiServer> StartApiServerAsync(ObjectStore store, params string[] more)
     {
         using var node = NetNamespace.Open(_box.Node.Name);
         var listening = node.Run(() =>
@@ -52,7 +52,7 @@ public sealed class KubernetesTests
             socket.Listen();
             return socket;
         });
-        return await InProcessApiServer.StartAsync(listening, store, InProcessApiServer.BuiltIn);
+        return await InProcessApiServer.StartAsync(listening, store, [.. InProcessApiServer.BuiltIn, .. more]);
     }
 
     private static string Pod(PodBox pod) => $$"""
@@ -75,13 +75,7 @@ public sealed class KubernetesTests
         Eventually.True(() => !Reaches(_stranger), "the stranger is refused");
         Assert.That(Reaches(_friend), "the friend passes");
 
-        _api.Put("services", """
-            {"metadata":{"name":"web","namespace":"default"},"spec":{"clusterIP":"10.96.0.10","clusterIPs":["10.96.0.10"],"selector":{"app":"server"},"ports":[{"port":80,"targetPort":80,"protocol":"TCP"}]}}
-            """);
-        _api.Put("discovery.k8s.io/endpointslices", $$"""
-            {"metadata":{"name":"web-x","namespace":"default","labels":{"kubernetes.io/service-name":"web"} },"addressType":"IPv4","ports":[{"name":"","port":80,"protocol":"TCP"}],
-             "endpoints":[{"addresses":["{{_server.Address}}"],"nodeName":"{{NodeBox.NodeName}}","conditions":{"ready":true,"serving":true,"terminating":false} }]}
-            """);
+        Service("web", "10.96.0.10");
         Eventually.True(() => Reaches(_friend, "http://10.96.0.10/"), "the service is served");
         Assert.That(Reaches(_stranger, "http://10.96.0.10/"), Is.False);
 
@@ -105,9 +99,10 @@ public sealed class KubernetesTests
         Assert.That(_agent.Cli("status").Output, Does.Contain("not followed"));
         Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)));
 
+        // Without what was kept, only the kernel goes on.
         _agent.Terminate(TimeSpan.FromSeconds(60));
         _agent.Dispose();
-        _agent = _box.StartAgentOf($"http://127.0.0.1:{Port}");
+        _agent = _box.StartAgentOf($"http://127.0.0.1:{Port}", "--object-cache", "false");
         Eventually.True(() => _box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 503, "the agent runs and is not ready");
         Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)), "the kernel goes on with what it has");
 
@@ -116,5 +111,72 @@ public sealed class KubernetesTests
         Assert.That((Reaches(_friend), Reaches(_stranger)), Is.EqualTo((true, false)));
         _api.Store.Delete("networking.k8s.io/networkpolicies", "default", "friends");
         Eventually.True(() => Reaches(_stranger), "what changes is heard again");
+    }
+
+    [Test]
+    public async Task An_agent_killed_and_started_while_the_API_server_is_away_serves_as_the_one_before()
+    {
+        foreach (var resource in s_custom)
+            _api.Install(resource);
+        Service("web", "10.96.0.10");
+        Service("old", "10.96.0.11");
+        _api.Put("gateway.networking.k8s.io/httproutes", """
+            {"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"web","namespace":"default"},
+             "spec":{"parentRefs":[{"group":"","kind":"Service","name":"web"}],"rules":[
+              {"matches":[{"path":{"type":"PathPrefix","value":"/gone"}}],"filters":[{"type":"RequestRedirect","requestRedirect":{"hostname":"elsewhere.example","statusCode":301}}]},
+              {"backendRefs":[{"name":"web","port":80}]}]}}
+            """);
+        _api.Put("nodemesh.io/meshpolicies", """
+            {"apiVersion":"nodemesh.io/v1alpha1","kind":"MeshPolicy","metadata":{"name":"friends-read","namespace":"default"},
+             "spec":{"podSelector":{"matchLabels":{"app":"server"}},"ingress":[{"from":[{"podSelector":{"matchLabels":{"app":"friend"}}}],"ports":[{"protocol":"TCP","port":80}],"http":[{"methods":["GET"]}]}]}}
+            """);
+        Eventually.True(() => AsBefore, $"everything is in force: {Seen}");
+        Eventually.True(() => Reaches(_friend, "http://10.96.0.11/"), "the service without a route is served");
+        var store = _api.Store;
+        await _api.DisposeAsync();
+
+        _agent.KillAtOnce();
+        _agent.WaitForExit(TimeSpan.FromSeconds(60));
+        _agent.Dispose();
+        _agent = _box.StartAgentOf($"http://127.0.0.1:{Port}").MustBeReady();
+        Assert.That(Seen, Is.EqualTo(s_asBefore));
+        Assert.That(Reaches(_friend, "http://10.96.0.11/"), "what the proxy does not see");
+        Assert.That(_agent.Cli("status").Output, Does.Contain("stale").And.Contain("not followed"));
+        Assert.That(_agent.Metric("nodemesh_source_stale_objects{resource=\"pods\"}"), Is.EqualTo(3));
+        Assert.That(_agent.Log, Does.Contain("does not answer"));
+
+        // What was deleted meanwhile goes when the server says so, and what stayed is served all the while.
+        using var load = Load.Start(_friend.Netns, "http://10.96.0.10/", seconds: 10, connections: 2);
+        store.Delete("services", "default", "old");
+        store.Delete("discovery.k8s.io/endpointslices", "default", "old-x");
+        store.Delete("nodemesh.io/meshpolicies", "default", "friends-read");
+        _api = await StartApiServerAsync(store, s_custom);
+        Eventually.True(() => Reaches(_stranger), "the policy that was deleted is gone");
+        Eventually.True(() => _friend.Netns.Curl("http://10.96.0.10/", "-m", "2", "-X", "POST").Status != 403, "for requests, too");
+        Eventually.True(() => !Reaches(_friend, "http://10.96.0.11/"), "so is the service");
+        Assert.That(_agent.Metric("nodemesh_source_stale_objects"), Is.Zero);
+        Assert.That(_agent.Cli("status").Output, Does.Not.Contain("stale"));
+        load.MustEndClean();
+    }
+
+    private static readonly string[] s_custom = ["gateway.networking.k8s.io/httproutes", "nodemesh.io/meshpolicies"];
+    private static readonly (bool Friend, bool Stranger, int Get, int Post, int Redirected) s_asBefore = (true, false, 200, 403, 301);
+
+    /// <summary>L4 policy, a service with a route, request policy, a redirect.</summary>
+    private (bool Friend, bool Stranger, int Get, int Post, int Redirected) Seen =>
+        (Reaches(_friend), Reaches(_stranger), _friend.Netns.Curl("http://10.96.0.10/", "-m", "2").Status, _friend.Netns.Curl("http://10.96.0.10/", "-m", "2", "-X", "POST").Status,
+            _friend.Netns.Curl("http://10.96.0.10/gone", "-m", "2").Status);
+
+    private bool AsBefore => Seen == s_asBefore;
+
+    private void Service(string name, string address)
+    {
+        _api.Put("services", $$"""
+            {"metadata":{"name":"{{name}}","namespace":"default"},"spec":{"clusterIP":"{{address}}","clusterIPs":["{{address}}"],"selector":{"app":"server"},"ports":[{"port":80,"targetPort":80,"protocol":"TCP"}]} }
+            """);
+        _api.Put("discovery.k8s.io/endpointslices", $$"""
+            {"metadata":{"name":"{{name}}-x","namespace":"default","labels":{"kubernetes.io/service-name":"{{name}}"} },"addressType":"IPv4","ports":[{"name":"","port":80,"protocol":"TCP"}],
+             "endpoints":[{"addresses":["{{_server.Address}}"],"nodeName":"{{NodeBox.NodeName}}","conditions":{"ready":true,"serving":true,"terminating":false} }]}
+            """);
     }
 }

@@ -139,6 +139,8 @@ internal static class ApiMapping
             Server = state.Server,
             Synced = state.IsSynced,
             Objects = state.Resources.Sum(r => r.Objects),
+            Stale = state.Stale,
+            CacheBytes = state.CacheBytes,
             TroubledSinceUnixMs = state.TroubledSince?.ToUnixTimeMilliseconds() ?? 0,
         };
         cluster.Troubles.AddRange(state.Troubles);

@@ -4,6 +4,7 @@ using NodeMesh.Agent.Options;
 using NodeMesh.Agent.Output;
 using NodeMesh.Datapath;
 using NodeMesh.Native;
+using NodeMesh.Sources.Kubernetes;
 
 namespace NodeMesh.Agent.Commands;
 
@@ -48,6 +49,8 @@ internal static class NodeCommands
                 IReadOnlyList<string> removed = [.. Cleaner.Run(places).Removed, .. CniFiles.Remove(values.One(OptionTable.CniBinDir), values.One(OptionTable.CniConfDir))];
                 File.Delete(Path.Combine(places.RunDirectory, "api.sock"));
                 OpenedPods.Clear(places.RunDirectory);
+                if (KubernetesSource.RemoveCache(MeshSources.CacheOf(places.RunDirectory)) is { } cache)
+                    removed = [.. removed, cache];
                 var output = parse.InvocationConfiguration.Output;
                 foreach (var item in removed)
                     output.WriteLine($"removed {item}");

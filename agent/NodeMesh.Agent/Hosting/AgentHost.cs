@@ -22,11 +22,11 @@ internal static class AgentHost
     public static async Task<ExitCode> RunAsync(AgentOptions options)
     {
         NodeChecks.Require(options);
-        using var sources = new MeshSources(options.Source);
         var images = BpfImageSource.Get(options.Bpf);
         var surfaceOptions = options.Surface;
         using var lines = new LineLoggerProvider(Console.Error, surfaceOptions.LogLevel, surfaceOptions.LogFormat, TimeProvider.System);
         var log = lines.CreateLogger("agent");
+        using var sources = new MeshSources(options.Source, options.RunDir, log);
         LibbpfLog.SendTo(LibbpfTo(lines.CreateLogger("libbpf")));
         using var signals = new StopSignals();
 
@@ -79,7 +79,7 @@ internal static class AgentHost
             metrics.Observe(MetricCatalog.PlanDuration, duration);
             changes.Compiled(snapshot, plan.Diagnostics, duration);
             podGate.Compiled(plan);
-            publisher.Publish(plan);
+            publisher.Publish(plan, removals: !snapshot.IsRecalled);
         }, signals.Fail);
         using var pumpEnd = pump;
         facts.Start();

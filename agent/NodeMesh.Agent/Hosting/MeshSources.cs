@@ -17,16 +17,20 @@ internal sealed class MeshSources : IDisposable
 {
     private readonly FileSource? _files;
 
+    /// <param name="runDir">Of the agent: objects of a cluster are kept below it.</param>
     /// <exception cref="CommandFailure">BadOptions: the cluster's configuration cannot be used.</exception>
-    public MeshSources(SourceOptions options)
+    public MeshSources(SourceOptions options, string runDir, ILogger log)
     {
         World = new MeshWorld((options.ConfigDir is null ? 0 : 1) + (options.Cluster is null ? 0 : 1));
         if (options.ConfigDir is { } directory)
             _files = new FileSource(directory, World.Events);
         if (options.Cluster is { } cluster)
-            Cluster = Follow(cluster);
+            Cluster = Follow(cluster, cluster.KeepsObjects ? CacheOf(runDir) : null, log);
         Names = string.Join(" and ", new[] { options.ConfigDir, Cluster?.State.Server }.OfType<string>());
     }
+
+    /// <summary>Where objects of a cluster are kept.</summary>
+    public static string CacheOf(string runDir) => Path.Combine(runDir, "objects");
 
     public MeshWorld World { get; }
 
@@ -68,7 +72,7 @@ internal sealed class MeshSources : IDisposable
 
     public void Dispose() => Cluster?.Dispose();
 
-    private KubernetesSource Follow(ClusterOptions options)
+    private KubernetesSource Follow(ClusterOptions options, string? cache, ILogger log)
     {
         try
         {
@@ -77,7 +81,7 @@ internal sealed class MeshSources : IDisposable
                 : KubernetesClientConfiguration.InClusterConfig();
             if (options.ApiServer.Length > 0)
                 configuration.Host = options.ApiServer;
-            return new KubernetesSource(configuration, World.Events);
+            return new KubernetesSource(configuration, World.Events, cache, what => log.LogWarning("Objects: {What}", what));
         }
         catch (Exception e) when (e is KubeConfigException or IOException or UnauthorizedAccessException or FormatException or CryptographicException or YamlDotNet.Core.YamlException)
         {

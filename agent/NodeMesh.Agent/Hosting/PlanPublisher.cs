@@ -14,8 +14,9 @@ internal sealed class PlanPublisher(ProxyServer proxy, DatapathHost datapath)
     private ProxyPlan? _current;
     private ProxyPlan? _narrow;
 
+    /// <param name="removals">Whether what the plan does not name is gone from the kernel: not before every source said what there is.</param>
     /// <exception cref="ProxyStartException">The first plan only: a listener cannot be opened.</exception>
-    public void Publish(MeshPlan plan)
+    public void Publish(MeshPlan plan, bool removals)
     {
         lock (_gate)
         {
@@ -27,8 +28,7 @@ internal sealed class PlanPublisher(ProxyServer proxy, DatapathHost datapath)
             _current = wide;
         }
 
-        // Snapshots come out only when every source is synced, so what the plan does not name is gone.
-        datapath.Publish(plan, removals: true);
+        datapath.Publish(plan, removals);
     }
 
     /// <summary>The kernel enforces this revision.</summary>

@@ -11,6 +11,7 @@ internal static class OptionTable
     public static readonly OptionSpec<string> ConfigDir = new("--config-dir", "DIR", "", Text, "Directory of YAML objects to serve; watched for changes") { DefaultWords = "none: the objects come from a cluster" };
     public static readonly OptionSpec<string> Kubeconfig = new("--kubeconfig", "FILE", "", Text, "Serve the objects of the cluster that this file names; together with --config-dir, those of both") { DefaultWords = "in a pod, without --config-dir: the pod's own cluster, by its service account" };
     public static readonly OptionSpec<string> ApiServer = new("--api-server", "URL", "", Url, "Where the API server is reached, without any Service between: needed where nothing but NodeMesh serves Services, for NodeMesh starts by asking it") { DefaultWords = "as the kubeconfig or the pod's environment says" };
+    public static readonly OptionSpec<bool> ObjectCache = new("--object-cache", "BOOL", "true", Flag, "Keep what was heard last from the API server in the run directory: an agent that starts while the server is away serves that; false: its proxy serves nothing until the server is back");
     public static readonly OptionSpec<string> NodeName = new("--node-name", "NAME", "", Text, "This node's name: pods with this spec.nodeName are local") { DefaultWords = "the host name" };
     public static readonly OptionSpec<IpAddr> NodeAddress = new("--node-address", "IP", "", Address, "An address of this node", true) { DefaultWords = "those on its interfaces, followed as they change" };
     public static readonly OptionSpec<IpAddr> GatewayAddress = new("--gateway-address", "IP", "", Address, "Where Gateways listen that name no address", true) { DefaultWords = "every address of the node" };
@@ -21,7 +22,7 @@ internal static class OptionTable
     public static readonly OptionSpec<bool> PolicyMode = new("--policy-mode", "MODE", "enforce", Mode, "enforce or audit: audit lets through what policies of any kind would refuse, and counts it");
     public static readonly OptionSpec<string> Bpffs = new("--bpffs", "DIR", "/sys/fs/bpf", Text, "A mounted BPF file system; the kernel side is pinned below it");
     public static readonly OptionSpec<string> Cgroup = new("--cgroup", "DIR", "", Text, "The cgroup2 directory whose processes get services translated") { DefaultWords = "the root of the mounted cgroup2 file system" };
-    public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only) and the agent's lock");
+    public static readonly OptionSpec<string> RunDir = new("--run-dir", "DIR", "/run/nodemesh", Text, "Holds the API socket (api.sock, for root only), the agent's lock and, for root only, what was heard last from the API server");
     public static readonly OptionSpec<string> CriSocket = new("--cri-socket", "FILE", "", Text, "Socket of the node's container runtime (CRI): what it says of pods' networks comes before what the API does; see on-the-node.md") { DefaultWords = "none: pods are found by their cgroups" };
     public static readonly OptionSpec<string> Devices = new("--devices", "NAME", "", Text, "An interface toward other nodes and the world", true) { DefaultWords = "all that carry an address and are no pod's" };
     public static readonly OptionSpec<ushort> ProxyPort = new("--proxy-port", "PORT", "15001", Port, "The proxy's listener on 127.0.0.1 and ::1");
@@ -56,7 +57,7 @@ internal static class OptionTable
     /// <summary>In the order of help and docs.</summary>
     public static readonly OptionSpec[] All =
     [
-        ConfigDir, Kubeconfig, ApiServer, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, KubeProxyReplacement, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, CriSocket, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
+        ConfigDir, Kubeconfig, ApiServer, ObjectCache, NodeName, NodeAddress, GatewayAddress, NodePortAddresses, KubeProxyReplacement, LbAlgorithm, MaglevTableSize, PolicyMode, PolicyDenyResponse, PolicyBeforePlan, Bpffs, Cgroup, CriSocket, RunDir, Devices, ProxyPort, ProxyWorkers, MarkShift, RouteTable, LocalRedirect, RcuExpedited, MapSize,
         CtEstablished, CtOpening, CtHalfClosed, CtClosing, CtUdp, CtUdpStream, CtIcmp, BpfCompile, Clang, CniGate, CniBinDir, CniConfDir, CniTimeout, MetricsAddress, PolicyMetrics, DrainTimeout, LogLevel, LogFormat, AccessLog,
     ];
 }

@@ -19,10 +19,11 @@ internal sealed record SourceOptions(string? ConfigDir, ClusterOptions? Cluster)
         var server = values.OneOr(OptionTable.ApiServer, "");
         if (kubeconfig.Length > 0 && !exists(kubeconfig))
             throw new CommandFailure(ExitCode.BadOptions, $"{OptionTable.Kubeconfig.Name} {kubeconfig}: there is no such file. Cure: name the kubeconfig of an account that may read what docs/kubernetes.md lists");
+        var keeps = values.One(OptionTable.ObjectCache);
         if (kubeconfig.Length > 0)
-            return new SourceOptions(directory, new ClusterOptions(Path.GetFullPath(kubeconfig), server));
+            return new SourceOptions(directory, new ClusterOptions(Path.GetFullPath(kubeconfig), server, keeps));
         if (directory is null && exists(ServiceAccountToken))
-            return new SourceOptions(null, new ClusterOptions("", server));
+            return new SourceOptions(null, new ClusterOptions("", server, keeps));
         if (directory is null)
             throw new CommandFailure(ExitCode.BadOptions, $"there is nothing to serve: give {OptionTable.ConfigDir.Name} DIR or {OptionTable.Kubeconfig.Name} FILE, or run in a pod with a service account");
         if (server.Length > 0)
@@ -33,4 +34,5 @@ internal sealed record SourceOptions(string? ConfigDir, ClusterOptions? Cluster)
 
 /// <param name="Kubeconfig">Empty: the pod's service account.</param>
 /// <param name="ApiServer">Empty: as that says.</param>
-internal sealed record ClusterOptions(string Kubeconfig, string ApiServer);
+/// <param name="KeepsObjects">For an agent that starts while the API server is away.</param>
+internal sealed record ClusterOptions(string Kubeconfig, string ApiServer, bool KeepsObjects);

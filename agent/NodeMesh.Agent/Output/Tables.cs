@@ -24,6 +24,8 @@ internal static class Tables
         if (s.Cluster is { } cluster)
         {
             table.Row("cluster", string.Create(CultureInfo.InvariantCulture, $"{cluster.Server}, {cluster.Objects} objects{(cluster.Synced ? "" : ", not all heard yet")}"));
+            if (cluster.Stale > 0)
+                table.Row("stale", string.Create(CultureInfo.InvariantCulture, $"{cluster.Stale} objects are as they were before the agent began: not heard since"));
             foreach (var trouble in cluster.Troubles)
                 table.Row("not followed", trouble);
         }

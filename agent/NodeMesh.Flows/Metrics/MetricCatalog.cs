@@ -35,8 +35,10 @@ public static class MetricCatalog
     public static readonly MetricSpec RuntimeSandboxes = new("nodemesh_cri_sandboxes", MetricType.Gauge, "Sandboxes that run, as the container runtime says at --cri-socket");
 
     public static readonly MetricSpec SourceConnected = new("nodemesh_source_connected", MetricType.Gauge, "1 while the API server's objects of this resource are followed, or its kind is not installed; 0: what was heard last stays in force", "resource");
-    public static readonly MetricSpec SourceSynced = new("nodemesh_source_synced", MetricType.Gauge, "1 once all objects of this resource have been heard since the agent's start; until all are, nothing in the kernel changes", "resource");
+    public static readonly MetricSpec SourceSynced = new("nodemesh_source_synced", MetricType.Gauge, "1 once all objects of this resource have been heard since the agent's start; until all are, nothing is removed from the kernel", "resource");
     public static readonly MetricSpec SourceObjects = new("nodemesh_source_objects", MetricType.Gauge, "Objects heard from the API server", "resource");
+    public static readonly MetricSpec SourceStale = new("nodemesh_source_stale_objects", MetricType.Gauge, "Objects as they were before the agent began, since the API server was away then, and not heard since", "resource");
+    public static readonly MetricSpec SourceCacheBytes = new("nodemesh_source_cache_bytes", MetricType.Gauge, "Size of what the node keeps of the API server's objects for an agent that starts while the server is away; 0: nothing is kept");
     public static readonly MetricSpec SourceSince = new("nodemesh_source_disconnected_seconds", MetricType.Gauge, "For how long the longest-missed resource of the API server has not been followed; 0: all are");
     public static readonly MetricSpec SourceLists = new("nodemesh_source_lists_total", MetricType.Counter, "How often everything was asked for, in pages or as the beginning of a watch", "resource");
     public static readonly MetricSpec SourceWatches = new("nodemesh_source_watches_total", MetricType.Counter, "Watches begun; the API server ends each after five to ten minutes", "resource");
@@ -70,7 +72,7 @@ public static class MetricCatalog
     [
         AgentInfo, AgentReady, AgentStarted, AgentResident, AgentCpu,
         Drops, Packets, Bytes, PodPackets, PodBytes, PodDrops, PolicyConnections, MapEntries, MapCapacity, TrackedConnections, TrackedPressure, Endpoints, EnforcedRevision, Reconciles, ReconcileErrors, ReconcileWrites, AttachChanges, Drift, Disturbances, ReconcileDuration, HeldPods, UnguardedPods, RuntimeConnected, RuntimeSandboxes,
-        SourceConnected, SourceSynced, SourceObjects, SourceSince, SourceLists, SourceWatches, SourceEvents, SourceErrors,
+        SourceConnected, SourceSynced, SourceObjects, SourceStale, SourceCacheBytes, SourceSince, SourceLists, SourceWatches, SourceEvents, SourceErrors,
         PlanRevision, PlanDuration, PlanObjects, Diagnostics,
         Requests, Audited, RequestDuration, Connections, ConnectionsActive, ConnectionErrors, AcceptErrors, ListenersDown, ProxyBytes,
         UpstreamOpened, UpstreamReused, UpstreamRetries, UpstreamConnections, ProxyRevision, LogDropped, LogWritten,

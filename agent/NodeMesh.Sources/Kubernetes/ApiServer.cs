@@ -47,12 +47,13 @@ internal sealed class ApiServer : IDisposable
 
     /// <param name="path">With its query.</param>
     /// <param name="accept">In which form the answer is wanted.</param>
+    /// <param name="patience">How long its head may take; null: as long as any other.</param>
     /// <returns>The answer once its head is here; to be disposed of.</returns>
     /// <exception cref="ApiServerException">Any status but 2xx.</exception>
     /// <exception cref="HttpRequestException">No answer.</exception>
     /// <exception cref="TimeoutException">No answer in time.</exception>
-    public Task<HttpResponseMessage> GetAsync(string path, CancellationToken stop, string accept = "application/json") =>
-        AskAsync(new HttpRequestMessage(HttpMethod.Get, At(path)), path, accept, stop);
+    public Task<HttpResponseMessage> GetAsync(string path, CancellationToken stop, string accept = "application/json", TimeSpan? patience = null) =>
+        AskAsync(new HttpRequestMessage(HttpMethod.Get, At(path)), path, accept, patience ?? s_patience, stop);
 
     /// <param name="type">"application/merge-patch+json", or "application/json" for a whole object.</param>
     /// <returns>What the server made of it.</returns>
@@ -63,20 +64,20 @@ internal sealed class ApiServer : IDisposable
     {
         var request = new HttpRequestMessage(method, At(path)) { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(type);
-        using var response = await AskAsync(request, path, "application/json", stop).ConfigureAwait(false);
+        using var response = await AskAsync(request, path, "application/json", s_patience, stop).ConfigureAwait(false);
         return await BodyAsync(response, stop).ConfigureAwait(false);
     }
 
     /// <exception cref="TimeoutException">Not all of it came in time.</exception>
     public static Task<byte[]> BodyAsync(HttpResponseMessage response, CancellationToken stop) =>
-        InTimeAsync(patience => response.Content.ReadAsByteArrayAsync(patience), "the rest of an answer", stop);
+        InTimeAsync(patience => response.Content.ReadAsByteArrayAsync(patience), "the rest of an answer", s_patience, stop);
 
     public void Dispose() => _client.Dispose();
 
     // A server behind a path of a load balancer has that path before every one of its own.
     private Uri At(string path) => new(_address.AbsoluteUri.TrimEnd('/') + path);
 
-    private async Task<HttpResponseMessage> AskAsync(HttpRequestMessage request, string path, string accept, CancellationToken stop)
+    private async Task<HttpResponseMessage> AskAsync(HttpRequestMessage request, string path, string accept, TimeSpan limit, CancellationToken stop)
     {
         using (request)
         {
@@ -85,7 +86,7 @@ internal sealed class ApiServer : IDisposable
             request.Headers.TryAddWithoutValidation("Accept", accept);
             if (_credentials is { } credentials)
                 await credentials.ProcessHttpRequestAsync(request, stop).ConfigureAwait(false);
-            var response = await InTimeAsync(patience => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), "an answer", stop).ConfigureAwait(false);
+            var response = await InTimeAsync(patience => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience), "an answer", limit, stop).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
                 return response;
             using (response)
@@ -94,17 +95,17 @@ internal sealed class ApiServer : IDisposable
     }
 
     /// <summary>A server whose packets are lost says nothing at all, for as long as TCP has patience: a quarter of an hour.</summary>
-    private static async Task<T> InTimeAsync<T>(Func<CancellationToken, Task<T>> ask, string what, CancellationToken stop)
+    private static async Task<T> InTimeAsync<T>(Func<CancellationToken, Task<T>> ask, string what, TimeSpan limit, CancellationToken stop)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        patience.CancelAfter(s_patience);
+        patience.CancelAfter(limit);
         try
         {
             return await ask(patience.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            throw new TimeoutException($"{what} did not come within {s_patience.TotalSeconds:0} s");
+            throw new TimeoutException($"{what} did not come within {limit.TotalSeconds:0} s");
         }
     }
 

@@ -3,24 +3,28 @@ using System.Text.Json;
 using System.Threading.Channels;
 using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
+using NodeMesh.Sources.Kubernetes.Cache;
 
 namespace NodeMesh.Sources.Kubernetes;
 
 /// <summary>What an informer is doing, for status and metrics.</summary>
 /// <param name="Trouble">Why it does not follow its resource at the moment; empty: it does, or the kind is not installed.</param>
 /// <param name="Since">When that began.</param>
+/// <param name="Stale">How many of the objects are as they were before the agent began, and were not heard since.</param>
 /// <param name="Lists">How often everything was asked for, as pages or as a stream; the others likewise since the agent's start.</param>
-public sealed record ResourceState(string Resource, int Objects, bool IsSynced, string Trouble, DateTimeOffset Since, long Lists, long Watches, long Events, long Errors);
+public sealed record ResourceState(string Resource, int Objects, int Stale, bool IsSynced, string Trouble, DateTimeOffset Since, long Lists, long Watches, long Events, long Errors);
 
 /// <param name="map">Without what nobody reads; null: the object is gone.</param>
-/// <param name="json">As the server said it; empty when it is gone.</param>
+/// <param name="json">As the server said it; empty when it is gone, or is not heard but recalled.</param>
 internal delegate void ObjectSeen(string origin, ApiMap? map, ReadOnlySpan<byte> json);
 
 /// <summary>
 /// Follows one resource: a list, then a watch from where the list was, for ever. While the server is away, what was heard last stays said. A new list replaces
-/// what was said before in one go: what is new comes first, and only then what is gone goes, so that nothing is missing in between.
+/// what was said before in one go: what is new comes first, and only then what is gone goes, so that nothing is missing in between. When the server is away at the
+/// start, what the cache kept is said instead, once, as if it had been heard before.
 /// </summary>
-internal sealed class Informer(ApiServer server, Resource resource, string ns, string name, ChannelWriter<SourceEvent> events, TimeProvider time)
+/// <param name="cache">Null: nothing is kept.</param>
+internal sealed class Informer(ApiServer server, Resource resource, string ns, string name, ChannelWriter<SourceEvent> events, ObjectCache? cache, TimeProvider time)
 {
     private const int PageSize = 500;
     private const int MostChanges = 256;
@@ -31,10 +35,15 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     private static readonly TimeSpan s_eagerWait = TimeSpan.FromSeconds(1);
     private const int MostEager = 15;
 
+    // Whoever has something else to go by does not wait for long at the start.
+    private static readonly TimeSpan s_shortPatience = TimeSpan.FromSeconds(3);
+
     private readonly HashSet<string> _said = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _stale = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _heard = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private ResourceState _state = new(resource.Plural, 0, false, "it was not heard yet", time.GetUtcNow(), 0, 0, 0, 0);
+    private ResourceState _state = new(resource.Plural, 0, 0, false, "it was not heard yet", time.GetUtcNow(), 0, 0, 0, 0);
     private string _version = resource.Kind.Versions[0];
     private string _at = "";
     private int _eager;
@@ -42,6 +51,9 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
 
     /// <summary>Done when everything that there was has been said; for a kind that is not installed, at once.</summary>
     public Task Synced => _synced.Task;
+
+    /// <summary>Done when it is synced, or when what was kept has been said in its place.</summary>
+    public Task Heard => _heard.Task;
 
     public ResourceState State => Volatile.Read(ref _state);
 
@@ -94,6 +106,8 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
                 Troubled(e.Message);
             }
 
+            if (!_heard.Task.IsCompleted)
+                await RecallAsync(stop).ConfigureAwait(false);
             await Task.Delay(backoff.Next(asked), time, stop).ConfigureAwait(false);
         }
     }
@@ -103,6 +117,8 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
         var path = ns.Length == 0 ? resource.Path(_version) : resource.Path(_version, ns);
         return name.Length == 0 ? $"{path}?{query}" : $"{path}?fieldSelector=metadata.name%3D{name}&{query}";
     }
+
+    private TimeSpan? Patience => !_heard.Task.IsCompleted && cache is { IsUsable: true } ? s_shortPatience : null;
 
     private string ApiVersion => resource.Kind.Group.Length == 0 ? _version : $"{resource.Kind.Group}/{_version}";
 
@@ -144,14 +160,50 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     private async Task FilledAsync(HashSet<string> seen, CancellationToken stop)
     {
         OriginChange[] gone = [.. _said.Where(o => !seen.Contains(o)).ToList().Select(Gone)];
+        cache?.Put(gone);
+        Complete();
         await events.WriteAsync(new SourceEvent(resource.Plural, [.. gone], isSynced: false, Mark), stop).ConfigureAwait(false);
-        _synced.TrySetResult();
+        Synchronised();
         Follows();
+    }
+
+    /// <summary>What was kept of these objects is said; what was heard already stays as it was heard.</summary>
+    private async Task RecallAsync(CancellationToken stop)
+    {
+        if (cache?.Kept(resource.Kind) is not { } kept)
+            return;
+        var changes = new List<OriginChange>();
+        foreach (var (origin, map) in kept)
+        {
+            if ((name.Length > 0 && origin != new ObjectRef(resource.Kind.Kind, new ObjectName(ns, name)).ToString()) || !_said.Add(origin))
+                continue;
+            _stale.Add(origin);
+            Seen?.Invoke(origin, map, []);
+            changes.Add(new OriginChange(origin, ObjectIdentifier.Run(SourceLocation.Nowhere, [map]), null));
+        }
+
+        foreach (var some in changes.Chunk(MostChanges))
+            await events.WriteAsync(new SourceEvent(resource.Plural, [.. some], isSynced: false), stop).ConfigureAwait(false);
+        Count(_state);
+        _heard.TrySetResult();
+    }
+
+    private void Synchronised()
+    {
+        _synced.TrySetResult();
+        _heard.TrySetResult();
+    }
+
+    // A Secret is one of many that are followed, and says nothing of the kind.
+    private void Complete()
+    {
+        if (name.Length == 0)
+            cache?.Complete(resource.Kind);
     }
 
     private async Task<ListPage> PageAsync(string query, CancellationToken stop)
     {
-        using var response = await server.GetAsync(Path(query), stop).ConfigureAwait(false);
+        using var response = await server.GetAsync(Path(query), stop, patience: Patience).ConfigureAwait(false);
         return ListPage.Read(await ApiServer.BodyAsync(response, stop).ConfigureAwait(false));
     }
 
@@ -168,7 +220,7 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
         Count(_state with { Lists = _state.Lists + (filling is null ? 0 : 1), Watches = _state.Watches + 1 });
         try
         {
-            using var response = await server.GetAsync(Path(query), stop).ConfigureAwait(false);
+            using var response = await server.GetAsync(Path(query), stop, patience: Patience).ConfigureAwait(false);
             var stream = await response.Content.ReadAsStreamAsync(stop).ConfigureAwait(false);
             backoff.Reset();
             if (filling is null)
@@ -224,6 +276,7 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     {
         var origin = OriginOf(map);
         _said.Add(origin);
+        _stale.Remove(origin);
         Seen?.Invoke(origin, map, json);
         return new OriginChange(origin, ObjectIdentifier.Run(SourceLocation.Nowhere, [map]), null);
     }
@@ -231,6 +284,7 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     private OriginChange Gone(string origin)
     {
         _said.Remove(origin);
+        _stale.Remove(origin);
         Seen?.Invoke(origin, null, []);
         return new OriginChange(origin, null, null);
     }
@@ -242,6 +296,7 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
     {
         if (changes.Count == 0)
             return;
+        cache?.Put(changes);
         await events.WriteAsync(new SourceEvent(resource.Plural, [.. changes], isSynced: false, mark), stop).ConfigureAwait(false);
         changes.Clear();
     }
@@ -256,7 +311,8 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
             return;
         await SayAsync([.. _said.Select(Gone).ToList()], stop).ConfigureAwait(false);
         _at = "";
-        _synced.TrySetResult();
+        Complete();
+        Synchronised();
         Set(true, "");
 
         // A definition that has just come is served a moment later, and by some servers later than by others.
@@ -292,11 +348,10 @@ internal sealed class Informer(ApiServer server, Resource resource, string ns, s
         Set(_synced.Task.IsCompleted, why);
     }
 
-
     private void Follows() => Set(true, "");
 
     // Written by this informer's task alone.
-    private void Count(ResourceState state) => Volatile.Write(ref _state, state with { Objects = _said.Count });
+    private void Count(ResourceState state) => Volatile.Write(ref _state, state with { Objects = _said.Count, Stale = _stale.Count });
 
     private void Set(bool isSynced, string trouble)
     {

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using NodeMesh.Sources.Dom;
@@ -34,6 +36,10 @@ internal static class JsonObjects
     private static readonly HashSet<string> s_withoutStatus =
         ["NetworkPolicy", "MeshPolicy", "ClusterMeshPolicy", "ClusterNetworkPolicy", "HTTPRoute", "Gateway", "GatewayClass", "ReferenceGrant"];
 
+    /// <summary>Stands for what is left out of objects: with other rules it is another.</summary>
+    public static string Rules { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('|',
+        [OwnAnnotations, StaticPod, .. s_metadataDropped.Order(), .. s_kept.OrderBy(k => k.Key).SelectMany(k => k.Value.Order().Prepend(k.Key)), .. s_withoutStatus.Order()]))))[..16];
+
     /// <param name="kind">Of the object: items of a list do not always say.</param>
     /// <param name="apiVersion">Likewise.</param>
     /// <param name="json">One object.</param>
@@ -53,6 +59,21 @@ internal static class JsonObjects
         return new ApiMap(fields, default);
     }
 
+    /// <summary>What <see cref="Write(ApiMap, IBufferWriter{byte})"/> wrote: the same map again.</summary>
+    /// <exception cref="JsonException">Something else.</exception>
+    public static ApiMap ReadKept(string kind, ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, s_options);
+        return reader.Read() && reader.TokenType == JsonTokenType.StartObject ? new Walk(kind).Object(ref reader, "") : throw new JsonException("an object expected");
+    }
+
+    /// <summary>As JSON again, without what was left out.</summary>
+    public static void Write(ApiMap map, IBufferWriter<byte> to)
+    {
+        using var json = new Utf8JsonWriter(to, new JsonWriterOptions { SkipValidation = true });
+        Write(map, json);
+    }
+
     /// <summary>The message of a meta/v1 Status; null when the text is none.</summary>
     public static string? StatusMessage(string text)
     {
@@ -64,6 +85,38 @@ internal static class JsonObjects
         catch (JsonException)
         {
             return null;
+        }
+    }
+
+    private static void Write(ApiNode node, Utf8JsonWriter json)
+    {
+        switch (node)
+        {
+            case ApiMap map:
+                json.WriteStartObject();
+                foreach (var field in map.Fields)
+                {
+                    json.WritePropertyName(field.Name);
+                    Write(field.Value, json);
+                }
+
+                json.WriteEndObject();
+                break;
+            case ApiList list:
+                json.WriteStartArray();
+                foreach (var item in list.Items)
+                    Write(item, json);
+                json.WriteEndArray();
+                break;
+            case ApiScalar { Kind: ScalarKind.Text } text:
+                json.WriteStringValue(text.Text);
+                break;
+            case ApiScalar { Kind: ScalarKind.Null }:
+                json.WriteNullValue();
+                break;
+            case ApiScalar numberOrFlag:
+                json.WriteRawValue(numberOrFlag.Text);
+                break;
         }
     }
 

@@ -3,14 +3,19 @@ using System.Threading.Channels;
 using k8s;
 using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
+using NodeMesh.Sources.Kubernetes.Cache;
 using NodeMesh.Sources.Kubernetes.Status;
 
 namespace NodeMesh.Sources.Kubernetes;
 
 /// <summary>How well the source follows the API server.</summary>
 /// <param name="IsSynced">Everything that there was has been heard, once.</param>
-public sealed record KubernetesState(string Server, bool IsSynced, IReadOnlyList<ResourceState> Resources)
+/// <param name="CacheBytes">What the objects that are kept take; 0: none are kept.</param>
+public sealed record KubernetesState(string Server, bool IsSynced, IReadOnlyList<ResourceState> Resources, long CacheBytes)
 {
+    /// <summary>How many objects are as they were before the agent began, and were not heard since.</summary>
+    public int Stale => Resources.Sum(r => r.Stale);
+
     /// <summary>"pods: …", one for each resource that is not followed at the moment.</summary>
     public IReadOnlyList<string> Troubles => [.. Resources.Where(r => r.Trouble.Length > 0).Select(r => $"{r.Resource}: {r.Trouble}")];
 
@@ -25,9 +30,12 @@ public sealed class KubernetesSource : IDisposable
 {
     /// <summary>Where the agents' Leases are, unless the service account or the kubeconfig's context has another.</summary>
     private const string DefaultNamespace = "nodemesh-system";
+    private const string Name = "kubernetes";
 
     private readonly ApiServer _server;
     private readonly ChannelWriter<SourceEvent> _events;
+    private readonly ObjectCache? _cache;
+    private readonly Action<string> _note;
     private readonly Dictionary<string, Informer> _informers = new(StringComparer.Ordinal);
     private readonly SecretFollower _secrets;
     private readonly DefinitionWatch _definitions;
@@ -37,20 +45,22 @@ public sealed class KubernetesSource : IDisposable
     private CancellationToken _stop;
 
     /// <param name="events">Of the world that takes the changes.</param>
+    /// <param name="cache">Where objects are kept for an agent that starts while the server is away; null: nowhere.</param>
+    /// <param name="note">Told what of that an operator should know.</param>
     /// <param name="time">Null: the system's clock.</param>
-    public KubernetesSource(KubernetesClientConfiguration configuration, ChannelWriter<SourceEvent> events, TimeProvider? time = null)
+    public KubernetesSource(KubernetesClientConfiguration configuration, ChannelWriter<SourceEvent> events, string? cache = null, Action<string>? note = null, TimeProvider? time = null)
     {
         var clock = time ?? TimeProvider.System;
         _server = new ApiServer(configuration);
+        _note = note ?? (_ => { });
+        _cache = cache is null ? null : new ObjectCache(cache, _server.Address, _note);
         _events = events;
         _time = clock;
         _namespace = configuration.Namespace is { Length: > 0 } own ? own : DefaultNamespace;
-        _secrets = new SecretFollower(_server, events, clock);
+        _secrets = new SecretFollower(_server, events, _cache, clock);
         _definitions = new DefinitionWatch(_server, Installed, clock);
         foreach (var resource in Resource.All)
-        {
-            _informers.Add(resource.DefinitionName, new Informer(_server, resource, "", "", events, clock) { Seen = Seen(resource) });
-        }
+            _informers.Add(resource.DefinitionName, new Informer(_server, resource, "", "", events, _cache, clock) { Seen = Seen(resource) });
     }
 
     public KubernetesState State
@@ -58,16 +68,20 @@ public sealed class KubernetesSource : IDisposable
         get
         {
             ResourceState[] all = [.. _informers.Values.Select(i => i.State), .. _secrets.States];
-            return new KubernetesState(_server.Address, all.All(s => s.IsSynced), all);
+            return new KubernetesState(_server.Address, all.All(s => s.IsSynced), all, _cache?.Bytes ?? 0);
         }
     }
+
+    /// <inheritdoc cref="ObjectCache.Remove"/>
+    public static string? RemoveCache(string directory) => ObjectCache.Remove(directory);
 
     /// <summary>Runs until it is cancelled. With the server away what it said last stays in force.</summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
         _stop = stop;
-        Task[] runs = [.. _informers.Values.Select(i => i.RunAsync(stop)), _definitions.RunAsync(stop), SyncAsync(stop)];
+        _cache?.Open();
+        Task[] runs = [.. _informers.Values.Select(i => i.RunAsync(stop)), _definitions.RunAsync(stop), RecallAsync(stop), SyncAsync(stop)];
         await Task.WhenAll(runs).ConfigureAwait(false);
     }
 
@@ -100,13 +114,35 @@ public sealed class KubernetesSource : IDisposable
         }
     }
 
-    public void Dispose() => _server.Dispose();
+    public void Dispose()
+    {
+        _server.Dispose();
+        _cache?.Dispose();
+    }
 
     private ObjectSeen? Seen(Resource resource)
     {
         if (resource.Kind == Kinds.Gateway)
             return (origin, gateway, _) => _secrets.Gateway(origin, gateway, _stop);
-        return StatusBook.Kinds.Contains(resource.Kind) ? (origin, map, json) => _book.Take(resource, origin, map, json) : null;
+        return StatusBook.Kinds.Contains(resource.Kind) ? Written : null;
+
+        // Statuses are written about what was heard.
+        void Written(string origin, ApiMap? map, ReadOnlySpan<byte> json)
+        {
+            if (map is null || json.Length > 0)
+                _book.Take(resource, origin, map, json);
+        }
+    }
+
+    /// <summary>Says that there is something to go by when it is what there was.</summary>
+    private async Task RecallAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(_informers.Values.Select(i => i.Heard)).WaitAsync(stop).ConfigureAwait(false);
+        await _secrets.Heard.WaitAsync(stop).ConfigureAwait(false);
+        if (_informers.Values.All(i => i.Synced.IsCompleted) && _secrets.Synced.IsCompleted)
+            return;
+        _note($"the API server {_server.Address} does not answer: {State.Stale} objects are served as they were heard until {_cache?.HeardUntil:u}");
+        await _events.WriteAsync(new SourceEvent(Name, [], isSynced: false, isRecalled: true), stop).ConfigureAwait(false);
     }
 
     private async Task SyncAsync(CancellationToken stop)
@@ -115,7 +151,8 @@ public sealed class KubernetesSource : IDisposable
 
         // All Gateways have been said, so every Secret that counts is known.
         await _secrets.Synced.WaitAsync(stop).ConfigureAwait(false);
-        await _events.WriteAsync(new SourceEvent("kubernetes", [], isSynced: true), stop).ConfigureAwait(false);
+        _cache?.Forget();
+        await _events.WriteAsync(new SourceEvent(Name, [], isSynced: true), stop).ConfigureAwait(false);
     }
 
     private void Installed(string definition) => _informers.GetValueOrDefault(definition)?.Wake();

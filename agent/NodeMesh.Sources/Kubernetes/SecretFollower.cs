@@ -1,11 +1,12 @@
 using System.Threading.Channels;
 using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
+using NodeMesh.Sources.Kubernetes.Cache;
 
 namespace NodeMesh.Sources.Kubernetes;
 
 /// <summary>Follows those Secrets that Gateways name, each by itself: the agent neither asks for others nor may read them all.</summary>
-internal sealed class SecretFollower(ApiServer server, ChannelWriter<SourceEvent> events, TimeProvider time)
+internal sealed class SecretFollower(ApiServer server, ChannelWriter<SourceEvent> events, ObjectCache? cache, TimeProvider time)
 {
     private sealed record Followed(Informer Informer, Task Run, CancellationTokenSource Stop);
 
@@ -32,6 +33,16 @@ internal sealed class SecretFollower(ApiServer server, ChannelWriter<SourceEvent
         }
     }
 
+    /// <summary>Those named so far have been said, or recalled.</summary>
+    public Task Heard
+    {
+        get
+        {
+            lock (_lock)
+                return Task.WhenAll(_followed.Values.Select(f => f.Informer.Heard));
+        }
+    }
+
     /// <param name="gateway">Null: it is gone.</param>
     public void Gateway(string origin, ApiMap? gateway, CancellationToken stop)
     {
@@ -55,7 +66,7 @@ internal sealed class SecretFollower(ApiServer server, ChannelWriter<SourceEvent
     private Followed Follow(ObjectName name, CancellationToken stop)
     {
         var own = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var informer = new Informer(server, Resource.Secrets, name.Namespace, name.Name, events, time);
+        var informer = new Informer(server, Resource.Secrets, name.Namespace, name.Name, events, cache, time);
         return new Followed(informer, RunAsync(informer, name, own.Token, stop), own);
     }
 
@@ -69,6 +80,7 @@ internal sealed class SecretFollower(ApiServer server, ChannelWriter<SourceEvent
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
             var gone = new OriginChange(new ObjectRef(Kinds.Secret.Kind, name).ToString(), null, null);
+            cache?.Put([gone]);
             await events.WriteAsync(new SourceEvent(Resource.Secrets.Plural, [gone], isSynced: false), stop).ConfigureAwait(false);
         }
     }

@@ -9,9 +9,10 @@ namespace NodeMesh.Sources;
 /// </summary>
 public sealed record SourceEvent
 {
-    internal SourceEvent(string source, ImmutableArray<OriginChange> changes, bool isSynced, ulong mark = 0)
+    internal SourceEvent(string source, ImmutableArray<OriginChange> changes, bool isSynced, ulong mark = 0, bool isRecalled = false)
     {
         Mark = mark;
+        IsRecalled = isRecalled;
         Source = source;
         Changes = changes;
         IsSynced = isSynced;
@@ -25,6 +26,9 @@ public sealed record SourceEvent
 
     /// <summary>The source has now said all that it held when it began.</summary>
     public bool IsSynced { get; }
+
+    /// <summary>The source cannot say yet what there is, and has said what there was before: better than nothing, but no reason to remove anything.</summary>
+    public bool IsRecalled { get; }
 
     /// <summary>To be applied together: no snapshot shows a part of them.</summary>
     internal ImmutableArray<OriginChange> Changes { get; }

@@ -48,6 +48,12 @@ public sealed class InProcessApiServer : IAsyncDisposable
     /// <summary>False: as before Kubernetes 1.32.</summary>
     public bool StreamsLists { get; set; } = true;
 
+    /// <summary>Null, or the status that a request gets instead of its answer; 0: it gets its answer.</summary>
+    public Func<ApiRequest, int>? Refuses { get; set; }
+
+    /// <summary>As behind a network that loses packets: connections are taken, and nothing is said.</summary>
+    public bool IsSilent { get; set; }
+
     public TimeSpan BookmarkInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     public string Address { get; private set; } = "";
@@ -132,7 +138,12 @@ public sealed class InProcessApiServer : IAsyncDisposable
             if (Token.Length > 0 && http.Request.Headers.Authorization != $"Bearer {Token}")
                 throw new StoreException(401, "Unauthorized", "Unauthorized");
             var target = Target.Parse(http.Request);
-            Requests.Enqueue(new ApiRequest(target.Verb, target.Resource + (target.IsStatus ? "/status" : ""), target.Namespace, target.Name, http.Request.QueryString.Value ?? ""));
+            var request = new ApiRequest(target.Verb, target.Resource + (target.IsStatus ? "/status" : ""), target.Namespace, target.Name, http.Request.QueryString.Value ?? "");
+            Requests.Enqueue(request);
+            if (IsSilent)
+                await Task.Delay(Timeout.Infinite, http.RequestAborted).ConfigureAwait(false);
+            if (Refuses?.Invoke(request) is { } code and > 0)
+                throw new StoreException(code, "Fault", "as the test wants it");
             if (_faults.TryDequeue(out var fault))
             {
                 if (fault.RetryAfter is { } wait)
@@ -148,6 +159,10 @@ public sealed class InProcessApiServer : IAsyncDisposable
         {
             http.Response.StatusCode = e.Code;
             await WriteAsync(http, Status(e)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody waits for the answer any more.
         }
     }
 
