@@ -13,10 +13,14 @@ nm_inline nm_bool nm_addr_is_many(const struct nm_addr *a)
 	return (a->w[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
 }
 
-/* A pod that is only not known yet, or a proxy that is away, is worth another try: those wait. */
-nm_inline nm_bool nm_deny_is_told(const struct nm_packet *p, __u32 reason)
+/*
+ * A pod that is only not known yet, or a proxy that is away, is worth another try: those wait. A global function, which
+ * the verifier reads by itself: inlined behind the gate of packets to a pod, Linux 6.1 took the answer to be no and cut
+ * off the rest.
+ */
+__attribute__((noinline)) int nm_deny_is_told(const struct nm_addr *to, __u32 reason)
 {
-	if (nm_config.deny_response != NM_DENY_REJECT || nm_addr_is_many(&p->t.daddr))
+	if (!to || nm_config.deny_response != NM_DENY_REJECT || nm_addr_is_many(to))
 		return 0;
 	return reason == NM_REASON_POLICY_DENIED || reason == NM_REASON_DEFAULT_DENY ||
 	       reason == NM_REASON_UNSUPPORTED_PROTOCOL || reason == NM_REASON_L7_REQUIRED;

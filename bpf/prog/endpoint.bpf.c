@@ -376,7 +376,7 @@ static __attribute__((noinline)) int nm_gate_from_pod(struct __sk_buff *skb)
 		return nm_depart(r);
 	if (vip == NM_VIP_NODE)
 		return nm_receive(skb, r);
-	if (nm_deny_is_told(&g->p, reason)) {
+	if (nm_deny_is_told(&g->p.t.daddr, reason)) {
 		r->p = g->p;
 		return nm_deny_to_pod(skb, r, g->ifindex);
 	}
@@ -405,7 +405,7 @@ static __attribute__((noinline)) int nm_gate_to_pod(struct __sk_buff *skb)
 		}
 	}
 	action = nm_gate_leave(skb, g, NM_INGRESS, reason);
-	if (!nm_deny_is_told(&g->p, reason))
+	if (!nm_deny_is_told(&g->p.t.daddr, reason))
 		return action;
 	r->p = g->p;
 	return nm_deny_to_peer(skb, r);
