@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using NodeMesh.Native.Namespaces;
 using NodeMesh.Testing;
 using NodeMesh.Testing.ApiServer;
 
@@ -41,19 +39,8 @@ public sealed class KubernetesTests
     }
 
     /// <summary>On the node's own loopback, where this process is not.</summary>
-    private async Task<InProcessApiServer> StartApiServerAsync(ObjectStore store, params string[] more)
-    {
-        using var node = NetNamespace.Open(_box.Node.Name);
-        var listening = node.Run(() =>
-        {
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, Port));
-            socket.Listen();
-            return socket;
-        });
-        return await InProcessApiServer.StartAsync(listening, store, [.. InProcessApiServer.BuiltIn, .. more]);
-    }
+    private Task<InProcessApiServer> StartApiServerAsync(ObjectStore store, params string[] more) =>
+        InProcessApiServer.StartAsync(_box.Node.Listen(IPAddress.Loopback, Port), store, [.. InProcessApiServer.BuiltIn, .. more]);
 
     private static string Pod(PodBox pod) => $$"""
         {"metadata":{"name":"{{pod.Name}}","namespace":"{{pod.Namespace}}","labels":{"app":"{{pod.Name}}"},"annotations":{"nodemesh.io/netns":"{{pod.Netns.Name}}"} },

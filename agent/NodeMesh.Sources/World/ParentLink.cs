@@ -41,6 +41,7 @@ internal static class ParentLink
         return $"Gateway {parent.Name} has no usable listener{Named(parent)}";
     }
 
+    /// <summary>"80", "named 'http'" or both, as far as the parent says.</summary>
     private static string Named(RouteParent parent) =>
-        (parent.SectionName is { } section ? $" '{section}'" : "") + (parent.Port is { } port ? $" {(parent.Kind == ParentKind.Gateway ? "on port " : "")}{port}" : "");
+        (parent.Port is { } port ? $" {(parent.Kind == ParentKind.Gateway ? "on port " : "")}{port}" : "") + (parent.SectionName is { } section ? $" named '{section}'" : "");
 }
