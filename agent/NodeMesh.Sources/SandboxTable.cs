@@ -5,7 +5,8 @@ namespace NodeMesh.Sources;
 
 /// <summary>
 /// What the container runtime told of pods' networks, laid over what the API says of the pods: the runtime knows an address before the API does, and a namespace
-/// before there is a process in it. Any thread may write.
+/// before there is a process in it. And a pod may run on when the API has it no more (deleted by force, or over but for its sandbox): it stays as it was until its
+/// network is taken away. Any thread may write.
 /// </summary>
 public sealed class SandboxTable
 {
@@ -44,10 +45,21 @@ public sealed class SandboxTable
         {
             var before = _last.To.IsDefaultOrEmpty ? [] : _last.To;
             var next = workloads.ToBuilder();
+            var left = new SortedDictionary<ObjectName, Workload>();
             foreach (var sandbox in told)
-                if (Find(workloads, sandbox.Pod) is var at and >= 0 && IsOf(sandbox, workloads[at]))
-                    next[at] = Same(before, With(workloads[at], sandbox));
-            result = next.ToImmutable();
+            {
+                if (Find(workloads, sandbox.Pod) is var at and >= 0)
+                {
+                    if (IsOf(sandbox, workloads[at]))
+                        next[at] = Same(before, With(workloads[at], sandbox));
+                }
+                else if (Find(before, sandbox.Pod) is var then and >= 0 && IsOf(sandbox, before[then]))
+                {
+                    left[sandbox.Pod] = Same(before, With(before[then], sandbox) with { Ready = false, Terminating = true });
+                }
+            }
+
+            result = left.Count == 0 ? next.ToImmutable() : [.. next.Concat(left.Values).OrderBy(w => w.Name)];
         }
 
         _last = new Overlay(told, workloads, result);

@@ -93,6 +93,23 @@ public sealed class CniGateTests
     }
 
     [Test]
+    public void A_pod_that_the_API_has_no_more_stays_closed_until_its_network_is_taken_away()
+    {
+        var pod = _box.PlanPod("web");
+        _box.Declare(pod, hasAddress: true);
+        _box.Connect(pod);
+        Cni("ADD", pod).MustSucceed("ADD");
+        Assert.That(Reaches(pod), Is.False);
+        _box.DeleteConfig($"pod-{pod.Namespace}-{pod.Name}.yaml");
+        _box.DeclarePod("later");
+        Eventually.True(() => _agent.Cli("endpoints").Output.Contains("later", StringComparison.Ordinal), "the agent has heard of what came after");
+        Assert.That(State(pod), Is.EqualTo("enforced"));
+        Assert.That(Reaches(pod), Is.False);
+        Cni("DEL", pod).MustSucceed("DEL");
+        Eventually.True(() => !_agent.Cli("endpoints").Output.Contains(pod.Name, StringComparison.Ordinal), "it is let go");
+    }
+
+    [Test]
     public void A_pod_that_nobody_tells_of_does_not_start_and_the_reason_is_said()
     {
         var pod = _box.PlanPod("unknown");
@@ -175,6 +192,8 @@ public sealed class CniGateTests
           }
         }
         """);
+
+    private static bool Reaches(PodBox pod) => pod.Netns.Run("ping", "-c1", "-W1", NodeBox.OutsideAddress).ExitCode == 0;
 
     private string State(PodBox pod)
     {

@@ -117,6 +117,6 @@ public sealed class SandboxWatchTests
     private Workload Pod(string name)
     {
         var pod = new Workload(new ObjectName("shop", name), ImmutableSortedDictionary<string, string>.Empty, [], [], "n1", false, true, false, new Attachment("", "", $"uid-of-{name}"));
-        return _table.Apply([pod]).Single();
+        return _table.Apply([pod]).Single(w => w.Name == pod.Name);
     }
 }

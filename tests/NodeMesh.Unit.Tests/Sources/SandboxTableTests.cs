@@ -95,6 +95,30 @@ public sealed class SandboxTableTests
     }
 
     [Test]
+    public void A_pod_that_the_API_has_no_more_stays_until_its_network_is_taken_away()
+    {
+        ImmutableArray<Workload> others = [Pod() with { Name = new ObjectName("shop", "a") }, Pod() with { Name = new ObjectName("shop", "z") }];
+        _table.Add(Told("c1", "10.0.0.5"));
+        Assert.That(_table.Apply(others), Is.EqualTo(others), "it was never heard of");
+        Apply(Pod());
+        var left = _table.Apply(others);
+        Assert.That(left.Select(w => w.Name.Name), Is.EqualTo(new[] { "a", "web", "z" }));
+        Assert.That((left[1].Addresses.Single().ToString(), left[1].Attachment.Sandbox, left[1].Terminating, left[1].Ready), Is.EqualTo(("10.0.0.5", "/dev/null", true, false)));
+        Assert.That(_table.Apply([.. others])[1], Is.SameAs(left[1]));
+        _table.Remove("c1");
+        Assert.That(_table.Apply(others), Is.EqualTo(others));
+    }
+
+    [Test]
+    public void A_new_pod_of_the_same_name_takes_the_place_of_one_that_is_left()
+    {
+        _table.Add(Told("c1", "10.0.0.5"));
+        Apply(Pod());
+        var next = Pod() with { Attachment = new Attachment("", "", "11111111-3d0f-4f31-9a3e-6f0d1f6f2a11") };
+        Assert.That(_table.Apply(Workloads(next))[1], Is.SameAs(next));
+    }
+
+    [Test]
     public void What_did_not_change_stays_the_same_object()
     {
         _table.Add(Told("c1", "10.0.0.5"));
