@@ -5,6 +5,7 @@ using Grpc.Net.Client;
 using NodeMesh.Agent.Api;
 using NodeMesh.Agent.Cni;
 using NodeMesh.Model;
+using NodeMesh.Native;
 
 namespace NodeMesh.Agent.Cri;
 
@@ -63,8 +64,9 @@ internal sealed class ContainerRuntime : IDisposable
         foreach (var text in (status.Network?.AdditionalIps.Select(a => a.Ip) ?? []).Prepend(status.Network?.Ip ?? ""))
             if (IpAddr.TryParse(text, out var address))
                 addresses.Add(address);
-        return Netns(response.Info) is { } netns && addresses.Count > 0
-            ? (new Sandbox(id, new ObjectName(meta.Namespace, meta.Name), meta.Uid, NodePaths.NetnsOf(netns, _process), [.. addresses.Distinct()]), true)
+        var netns = NetworkNamespaces(response.Info).Select(path => NodePaths.NetnsOf(path, _process)).FirstOrDefault(FileSystems.IsNamespace);
+        return netns is not null && addresses.Count > 0
+            ? (new Sandbox(id, new ObjectName(meta.Namespace, meta.Name), meta.Uid, netns, [.. addresses.Distinct()]), true)
             : (null, false);
     }
 
@@ -72,18 +74,23 @@ internal sealed class ContainerRuntime : IDisposable
 
     private static CallOptions Call() => new(deadline: DateTime.UtcNow + s_patience);
 
-    /// <summary>From what containerd and CRI-O say beyond the interface: the runtime's specification of the sandbox, or its process.</summary>
-    internal static string? Netns(IEnumerable<KeyValuePair<string, string>> info)
+    /// <summary>
+    /// From what containerd and CRI-O say beyond the interface: that of the sandbox's process, which we see for as long as it runs, and that of its specification,
+    /// where there is no process or we do not see it.
+    /// </summary>
+    internal static IEnumerable<string> NetworkNamespaces(IEnumerable<KeyValuePair<string, string>> info)
     {
+        var found = new List<string>();
         foreach (var (_, text) in info)
         {
             try
             {
                 using var document = JsonDocument.Parse(text);
+                if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("pid", out var pid)
+                    && pid.ValueKind == JsonValueKind.Number && pid.TryGetInt32(out var process) && process > 0)
+                    found.Add(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/net"));
                 if (OfSpecification(document.RootElement) is { Length: > 0 } path)
-                    return path;
-                if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("pid", out var pid) && pid.TryGetInt32(out var process) && process > 0)
-                    return string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/net");
+                    found.Add(path);
             }
             catch (JsonException)
             {
@@ -91,7 +98,7 @@ internal sealed class ContainerRuntime : IDisposable
             }
         }
 
-        return null;
+        return found;
     }
 
     private static string? OfSpecification(JsonElement info)

@@ -34,7 +34,7 @@ internal sealed class SandboxWatch : IDisposable
     private readonly PollWaker _waker = new();
     private readonly Thread _thread;
 
-    // Listed at the last look, and whether we told of it: the CNI gate may have come first.
+    // Listed at the last look, and whether it is told of, by us or by the CNI gate; others have no network of their own.
     private readonly Dictionary<string, bool> _known = new(StringComparer.Ordinal);
     private RuntimeState _state;
     private long _answered;
@@ -95,14 +95,14 @@ internal sealed class SandboxWatch : IDisposable
                 Say(State with { Name = _runtime.Name(), Problem = "" });
             Take();
             _answered = _time.GetTimestamp();
-            Say(State with { Sandboxes = _known.Count });
+            Say(State with { Sandboxes = _known.Values.Count(told => told) });
             return true;
         }
         catch (RpcException e)
         {
             if (_time.GetElapsedTime(_answered) > s_trust)
                 Forget(_known.Keys);
-            Say(State with { Problem = e.Status.DebugException?.GetBaseException().Message ?? e.Status.Detail, Sandboxes = _known.Count });
+            Say(State with { Problem = e.Status.DebugException?.GetBaseException().Message ?? e.Status.Detail, Sandboxes = _known.Values.Count(told => told) });
             return false;
         }
     }
@@ -114,7 +114,7 @@ internal sealed class SandboxWatch : IDisposable
 
         // Those of the gate, too: it may not have been told of their end.
         Forget(_known.Keys.Where(id => !ids.Contains(id)));
-        foreach (var id in listed.Select(s => s.Id).Where(id => !_known.ContainsKey(id)))
+        foreach (var id in listed.Select(s => s.Id).Where(id => !_known.TryGetValue(id, out var told) || (told && !_sandboxes.Knows(id))))
         {
             if (_sandboxes.Knows(id))
             {

@@ -54,7 +54,7 @@ internal sealed class FakeRuntime : RuntimeService.RuntimeServiceBase, IAsyncDis
                 Linux = new LinuxPodSandboxStatus { Namespaces = new Namespace { Options = new NamespaceOption { Network = network } } },
             },
         };
-        response.Info["info"] = """{"pid":1,"runtimeSpec":{"linux":{"namespaces":[{"type":"pid"},{"type":"network","path":"/proc/self/ns/net"}]}}}""";
+        response.Info["info"] = """{"pid":0,"runtimeSpec":{"linux":{"namespaces":[{"type":"pid"},{"type":"network","path":"/proc/self/ns/net"}]}}}""";
         Sandboxes[id] = response;
     }
 

@@ -68,6 +68,7 @@ public sealed class SandboxWatchTests
         Assert.That(Pod("host").Attachment.Sandbox, Is.Empty);
         Assert.That(Pod("ended").Attachment.Sandbox, Is.Empty);
         Assert.That(_runtime.Described, Is.EquivalentTo(new[] { "h", "a", "a" }));
+        Assert.That(_watch.State.Sandboxes, Is.EqualTo(1));
     }
 
     [Test]
@@ -83,6 +84,16 @@ public sealed class SandboxWatchTests
         _runtime.Sandboxes.Clear();
         Assert.That(_watch.Look());
         Assert.That(Pod("web").Attachment.Sandbox, Is.Empty, "nobody told the gate");
+    }
+
+    [Test]
+    public void What_the_table_forgot_and_the_runtime_still_has_is_told_again()
+    {
+        _runtime.Run("a", "web", "10.0.0.5");
+        Assert.That(_watch.Look());
+        _table.Keep(new HashSet<string>());
+        Assert.That(_watch.Look());
+        Assert.That(Pod("web").Attachment.Sandbox, Is.Not.Empty);
     }
 
     [Test]
@@ -104,14 +115,14 @@ public sealed class SandboxWatchTests
         Assert.That(Pod("web").Attachment.Sandbox, Is.Not.Empty);
     }
 
-    [TestCase("""{"runtimeSpec":{"linux":{"namespaces":[{"type":"ipc"},{"type":"network","path":"/var/run/netns/cni-1"}]}},"pid":7}""", "/var/run/netns/cni-1")]
+    [TestCase("""{"runtimeSpec":{"linux":{"namespaces":[{"type":"ipc"},{"type":"network","path":"/var/run/netns/cni-1"}]}},"pid":7}""", "/proc/7/ns/net /var/run/netns/cni-1")]
     [TestCase("""{"runtimeSpec":{"linux":{"namespaces":[{"type":"network"}]}},"pid":7}""", "/proc/7/ns/net")]
-    [TestCase("""{"pid":7}""", "/proc/7/ns/net")]
-    [TestCase("""{"pid":0,"runtimeSpec":{"linux":null}}""", null)]
-    [TestCase("[1]", null)]
-    [TestCase("no json", null)]
-    public void The_namespace_is_read_from_what_runtimes_say_beside_the_interface(string info, string? netns) =>
-        Assert.That(ContainerRuntime.Netns([new("other", "{}"), new("info", info)]), Is.EqualTo(netns));
+    [TestCase("""{"pid":0,"runtimeSpec":{"linux":{"namespaces":[{"type":"network","path":"/run/netns/1"}]}}}""", "/run/netns/1")]
+    [TestCase("""{"pid":"7","runtimeSpec":{"linux":null}}""", "")]
+    [TestCase("[1]", "")]
+    [TestCase("no json", "")]
+    public void The_namespace_is_read_from_what_runtimes_say_beside_the_interface(string info, string paths) =>
+        Assert.That(string.Join(' ', ContainerRuntime.NetworkNamespaces([new("other", "{}"), new("info", info)])), Is.EqualTo(paths));
 
     /// <summary>A pod without an address, with what was told laid over it.</summary>
     private Workload Pod(string name)
