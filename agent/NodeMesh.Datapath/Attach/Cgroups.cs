@@ -15,11 +15,11 @@ internal static class Cgroups
     /// <summary>The option, or the root of the first cgroup2 mount; empty when there is none.</summary>
     public static string Find(string option) => option.Length > 0 ? option : Mounts().FirstOrDefault(m => m.Type == "cgroup2").Path ?? "";
 
-    /// <summary>Where pods' cgroups may be: at <paramref name="cgroup2"/>, and in version 1 where that is mounted.</summary>
+    /// <summary>Where pods' cgroups may be: at <paramref name="cgroup2"/>, which may be a part of the tree without them, and wherever either version is mounted.</summary>
     public static string[] Trees(string cgroup2) => [.. Trees(cgroup2, Mounts())];
 
     internal static IEnumerable<string> Trees(string cgroup2, IEnumerable<Mount> mounts) =>
-        mounts.Where(m => m.Type == "cgroup" && s_controllers.Any(m.Options.Contains)).Select(m => m.Path).Prepend(cgroup2).Where(p => p.Length > 0).Distinct();
+        mounts.Where(m => m.Type == "cgroup2" || (m.Type == "cgroup" && s_controllers.Any(m.Options.Contains))).Select(m => m.Path).Prepend(cgroup2).Where(p => p.Length > 0).Distinct();
 
     private static IEnumerable<Mount> Mounts() => File.Exists(MountInfo) ? Read(File.ReadLines(MountInfo)) : [];
 

@@ -133,6 +133,8 @@ public sealed class PodNamespacesTests
             Is.EqualTo(new[] { "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/pids" }));
         string[] unified = ["26 25 0:23 / /sys/fs/cgroup rw,nosuid shared:10 - cgroup2 cgroup2 rw,nsdelegate"];
         Assert.That(NodeMesh.Datapath.Attach.Cgroups.Trees("/sys/fs/cgroup", NodeMesh.Datapath.Attach.Cgroups.Read(unified)), Is.EqualTo(new[] { "/sys/fs/cgroup" }));
+        Assert.That(NodeMesh.Datapath.Attach.Cgroups.Trees("/sys/fs/cgroup/system.slice", NodeMesh.Datapath.Attach.Cgroups.Read(unified)),
+            Is.EqualTo(new[] { "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup" }), "services are translated for a part of the node only");
     }
 
     private PodNamespaces Find() => new([Cgroups], Proc);
