@@ -38,8 +38,9 @@ internal sealed record AddressOwners(RowTable<IpAddr, Workload> Table, bool Cont
         var findings = ImmutableArray.CreateBuilder<Diagnostic>();
         var contested = false;
 
-        // A pod on its way out may still be listed with an address that a new pod has already got.
-        foreach (var pod in workloads.Where(w => !w.HostNetwork).OrderBy(w => w.Terminating).ThenBy(w => w.Name))
+        // A pod on its way out may still be listed with an address that a new pod has already got. And so may every pod of a node that started anew, until it has
+        // started, too: what the runtime told is so now.
+        foreach (var pod in workloads.Where(w => !w.HostNetwork).OrderBy(w => w.Terminating).ThenBy(w => string.IsNullOrEmpty(w.Attachment.Sandbox)).ThenBy(w => w.Name))
         {
             foreach (var address in pod.Addresses)
             {
