@@ -52,6 +52,9 @@ public sealed record ReconcileReport(
 /// </summary>
 public sealed class DatapathReconciler : IDisposable
 {
+    // So long after its start an agent takes no gate of an earlier one off while some pod is not found: it may be the one behind it. Without its rows it is closed.
+    private static readonly TimeSpan s_handOver = TimeSpan.FromMinutes(5);
+
     private readonly OwnedFd[] _locks;
     private readonly LoadedObjects _objects;
     private readonly KernelTables _tables;
@@ -63,6 +66,7 @@ public sealed class DatapathReconciler : IDisposable
     private readonly ProxyRoutes _routes;
     private readonly PinTree _pins;
     private readonly PinKeeper _keeper;
+    private readonly long _started = Stopwatch.GetTimestamp();
     private bool _retired;
 
     private DatapathReconciler(OwnedFd[] locks, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, string cgroupPath, NetlinkSocket netlink, bool tcx)
@@ -186,7 +190,8 @@ public sealed class DatapathReconciler : IDisposable
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
-        linkChanges += _hooks.Sync(targets, look, removals, notes);
+        var awaitsPod = _resolver.AwaitsProcesses && Stopwatch.GetElapsedTime(_started) < s_handOver;
+        linkChanges += _hooks.Sync(targets, look, !removals ? HookRemovals.None : awaitsPod ? HookRemovals.ButEarlierPods : HookRemovals.All, notes);
 
         if (removals)
         {

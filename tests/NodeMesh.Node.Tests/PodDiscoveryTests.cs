@@ -52,6 +52,26 @@ public sealed class PodDiscoveryTests
     }
 
     [Test]
+    public void A_pod_that_the_next_agent_does_not_find_at_once_is_closed_until_it_does()
+    {
+        var pod = _box.DeclarePod("web");
+        _box.Connect(pod);
+        using var pause = pod.StartPause();
+        _agent = _box.StartAgent().MustBeReady();
+        Eventually.True(() => State("web").Contains("enforced", StringComparison.Ordinal), "it is found");
+        Assert.That(_agent.Terminate(TimeSpan.FromSeconds(60)));
+        _agent.Dispose();
+        Assert.That(_box.Outside.Run("ping", "-c1", "-W1", pod.Address).ExitCode, Is.Not.Zero, "what the agent left guards it");
+
+        File.WriteAllText(Path.Combine(_box.Cgroup, "cgroup.procs"), $"{pause.Pid}");
+        _agent = _box.StartAgent().MustBeReady();
+        Eventually.True(() => State("web").Contains("no process", StringComparison.Ordinal), "it is not found");
+        Assert.That(_box.Outside.Run("ping", "-c1", "-W1", pod.Address).ExitCode, Is.Not.Zero, "and not open");
+        File.WriteAllText(Path.Combine(pod.Cgroup, "pause", "cgroup.procs"), $"{pause.Pid}");
+        Eventually.True(() => State("web").Contains("enforced", StringComparison.Ordinal), "it is found again");
+    }
+
+    [Test]
     public void A_pod_on_the_nodes_network_and_one_without_a_veth_are_told_by_name()
     {
         _agent = _box.StartAgent().MustBeReady();

@@ -22,7 +22,7 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
     public bool IsDisturbed() => _attached.Any(t =>
         RtFilters.Dump(netlink, t.Ifindex, t.Ingress) is not [var first, ..] || first.ProgramId != objects.Program(t.Object, t.Program).Facts.Id);
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes)
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, HookRemovals removals, RoundNotes notes)
     {
         var changes = 0;
         look |= !_attached.IsSubsetOf(targets);
@@ -40,7 +40,7 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
             }
         }
 
-        return look && removals ? changes + RemoveOthers(targets) : changes;
+        return look && removals != HookRemovals.None ? changes + RemoveOthers(targets, removals) : changes;
     }
 
     public void Dispose()
@@ -93,11 +93,13 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
         _attached.Add(target);
     }
 
-    private int RemoveOthers(IReadOnlyCollection<HookTarget> targets)
+    private int RemoveOthers(IReadOnlyCollection<HookTarget> targets, HookRemovals removals)
     {
         var changes = 0;
         foreach (var filter in OursOnNode(netlink).Where(f => !targets.Any(t => t.Ifindex == f.Ifindex && t.Ingress == f.Ingress && t.Program == f.Name)).ToArray())
         {
+            if (removals == HookRemovals.ButEarlierPods && IsOfEarlierPod(filter))
+                continue;
             RtFilters.Remove(netlink, filter);
             _attached.RemoveWhere(t => t.Ifindex == filter.Ifindex && t.Ingress == filter.Ingress);
             changes++;
@@ -105,6 +107,10 @@ internal sealed class ClsactHooks(LoadedObjects objects, NetlinkSocket netlink) 
 
         return changes;
     }
+
+    /// <summary>Ours would have this agent's program.</summary>
+    private bool IsOfEarlierPod(BpfFilter filter) =>
+        HookTarget.OfEndpoint(filter.Ifindex).FirstOrDefault(t => t.Program == filter.Name) is { } target && filter.ProgramId != objects.Program(target.Object, target.Program).Facts.Id;
 
     internal static IEnumerable<BpfFilter> OursOnNode(NetlinkSocket netlink) =>
         from link in RtLinks.Dump(netlink)

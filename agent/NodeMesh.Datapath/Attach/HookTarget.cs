@@ -26,14 +26,23 @@ internal sealed record HookTarget(string PinName, int Ifindex, bool Ingress, str
     ];
 }
 
+internal enum HookRemovals
+{
+    None,
+
+    /// <summary>Not from interfaces on which an earlier agent guarded a pod that this one has not found yet.</summary>
+    ButEarlierPods,
+    All,
+}
+
 /// <summary>Puts programs on interfaces and keeps them there, first of all on their hook.</summary>
 internal interface IInterfaceHooks : IDisposable
 {
     /// <summary>Attaches what is missing, takes off what is not named, and checks that each is still first.</summary>
     /// <param name="look">Whether that is checked, and what others left is looked for, too; without it what the last call left is taken to be there.</param>
-    /// <param name="removals">Whether what is not named is taken off, unless its interface is gone.</param>
+    /// <param name="removals">Which of what is not named is taken off, where its interface is not gone.</param>
     /// <returns>How many attachments were made, swapped or removed.</returns>
-    int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes);
+    int Sync(IReadOnlyCollection<HookTarget> targets, bool look, HookRemovals removals, RoundNotes notes);
 
     /// <summary>Whether a target is attached, as far as known.</summary>
     bool IsAttached(HookTarget target);

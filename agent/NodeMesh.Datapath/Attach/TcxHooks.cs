@@ -22,7 +22,7 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOpti
         return _targets.Values.Any(t => _links.TryGetValue(t.PinName, out var link) && IsOdd(t, link));
     }
 
-    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, bool removals, RoundNotes notes)
+    public int Sync(IReadOnlyCollection<HookTarget> targets, bool look, HookRemovals removals, RoundNotes notes)
     {
         _targets.Clear();
         foreach (var target in targets)
@@ -140,7 +140,7 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOpti
         return 1;
     }
 
-    private int RemoveOthers(bool look, bool removals)
+    private int RemoveOthers(bool look, HookRemovals removals)
     {
         var changes = 0;
         foreach (var name in (look ? pins.LinkNames.Where(IsOurs) : []).Union(_links.Keys).Where(n => !_targets.ContainsKey(n)).ToArray())
@@ -148,10 +148,12 @@ internal sealed class TcxHooks(LoadedObjects objects, PinTree pins, DatapathOpti
             var link = _links.GetValueOrDefault(name) ?? BpfLink.OpenPinned(pins.Link(name));
             if (link is null)
                 continue;
-            if (!removals && !link.Facts.IsDetached)
+            var isOurs = _links.ContainsKey(name);
+            var stays = removals == HookRemovals.None || (removals == HookRemovals.ButEarlierPods && !isOurs && name.StartsWith(HookTarget.EndpointPrefix, StringComparison.Ordinal));
+            if (stays && !link.Facts.IsDetached)
             {
                 // Not ours yet: when its pod is found, adoption gives it our program.
-                if (!_links.ContainsKey(name))
+                if (!isOurs)
                     link.Dispose();
                 continue;
             }

@@ -395,11 +395,17 @@ public sealed class DatapathReconcilerTests
             var targets = HookTarget.OfEndpoint(ifindex).ToArray();
             var notes = new RoundNotes();
 
-            Assert.That(hooks.Sync(targets, look: true, removals: true, notes), Is.EqualTo(2), string.Join('\n', notes.Problems));
-            Assert.That(hooks.Sync(targets, look: true, removals: true, notes), Is.Zero);
+            Assert.That(hooks.Sync(targets, look: true, removals: HookRemovals.All, notes), Is.EqualTo(2), string.Join('\n', notes.Problems));
+            Assert.That(hooks.Sync(targets, look: true, removals: HookRemovals.All, notes), Is.Zero);
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va ingress"), Does.Contain("nm_pod_ingress direct-action"));
             Assert.That(Box.Sh($"tc -n {_box.Host} filter show dev va egress"), Does.Contain("nm_pod_egress direct-action"));
-            Assert.That(hooks.Sync([], look: true, removals: true, notes), Is.EqualTo(2));
+
+            // The next agent, which has not found the pod.
+            using var nextObjects = LoadedObjects.Load(Images.Built, Options, PinTree.Create(Options.BpffsPath));
+            var next = new ClsactHooks(nextObjects, netlink);
+            Assert.That(next.Sync([], look: true, removals: HookRemovals.ButEarlierPods, notes), Is.Zero);
+            Assert.That(next.Sync(targets, look: true, removals: HookRemovals.ButEarlierPods, notes), Is.EqualTo(2));
+            Assert.That(next.Sync([], look: true, removals: HookRemovals.ButEarlierPods, notes), Is.EqualTo(2), "its own it takes off");
             Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true), Is.Empty);
             Assert.That(notes.Problems, Is.Empty);
         });

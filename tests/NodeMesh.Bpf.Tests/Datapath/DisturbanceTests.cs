@@ -198,7 +198,7 @@ public sealed class DisturbanceTests
             using var hooks = new ClsactHooks(objects, netlink);
             var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == "va").Ifindex;
             var targets = HookTarget.OfEndpoint(ifindex).ToArray();
-            hooks.Sync(targets, look: true, removals: true, new RoundNotes());
+            hooks.Sync(targets, look: true, removals: HookRemovals.All, new RoundNotes());
             Assert.That(hooks.IsDisturbed(), Is.False);
 
             for (var i = 0; i < 3; i++)
@@ -206,7 +206,7 @@ public sealed class DisturbanceTests
                 RtFilters.Set(netlink, ifindex, ingress: true, 1, (uint)(100 + i), _foreign.Program("foreign_pass").Fd, "foreign");
                 Assert.That(hooks.IsDisturbed());
                 var notes = new RoundNotes();
-                hooks.Sync(targets, look: true, removals: true, notes);
+                hooks.Sync(targets, look: true, removals: HookRemovals.All, notes);
                 Assert.That(notes.Disturbances.Single().Kind, Is.EqualTo(DisturbanceKind.Overtaken), string.Join('\n', notes.Problems));
                 var filters = RtFilters.Dump(netlink, ifindex, ingress: true);
                 Assert.That(filters.Select(f => f.Name), Is.EqualTo(new[] { "nm_pod_ingress" }.Concat(Enumerable.Repeat("foreign", i + 1))));
@@ -215,11 +215,11 @@ public sealed class DisturbanceTests
             RtFilters.Remove(netlink, RtFilters.Dump(netlink, ifindex, ingress: true)[0]);
             Assert.That(hooks.IsDisturbed());
             var taken = new RoundNotes();
-            hooks.Sync(targets, look: true, removals: true, taken);
+            hooks.Sync(targets, look: true, removals: HookRemovals.All, taken);
             Assert.That(taken.Disturbances.Select(d => d.Kind), Is.EqualTo(new[] { DisturbanceKind.Detached }), string.Join('\n', taken.Problems));
             Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true)[0].Name, Is.EqualTo("nm_pod_ingress"));
 
-            Assert.That(hooks.Sync([], look: true, removals: true, new RoundNotes()), Is.EqualTo(2));
+            Assert.That(hooks.Sync([], look: true, removals: HookRemovals.All, new RoundNotes()), Is.EqualTo(2));
             Assert.That(RtFilters.Dump(netlink, ifindex, ingress: true).Select(f => f.Name), Has.All.EqualTo("foreign"));
         });
     }
