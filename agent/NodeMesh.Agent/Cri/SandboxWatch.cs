@@ -57,6 +57,7 @@ internal sealed class SandboxWatch : IDisposable
     public void Dispose()
     {
         _stopping = true;
+        _runtime.Cancel();
         _waker.Wake();
         if (_thread.IsAlive)
             _thread.Join();
@@ -97,6 +98,10 @@ internal sealed class SandboxWatch : IDisposable
             _answered = _time.GetTimestamp();
             Say(State with { Sandboxes = _known.Values.Count(told => told) });
             return true;
+        }
+        catch (RpcException) when (_stopping)
+        {
+            return false;
         }
         catch (RpcException e)
         {

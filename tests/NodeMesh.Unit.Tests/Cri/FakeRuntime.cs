@@ -12,11 +12,18 @@ namespace NodeMesh.Unit.Tests.Cri;
 internal sealed class FakeRuntime : RuntimeService.RuntimeServiceBase, IAsyncDisposable
 {
     private WebApplication? _app;
+    private int _hanging;
 
     public ConcurrentDictionary<string, PodSandboxStatusResponse> Sandboxes { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Ids of those that were described.</summary>
     public ConcurrentQueue<string> Described { get; } = new();
+
+    /// <summary>Lists are asked for in vain.</summary>
+    public bool Hangs { get; set; }
+
+    /// <summary>Lists that were.</summary>
+    public int Hanging => Volatile.Read(ref _hanging);
 
     public async Task StartAsync(string socket)
     {
@@ -61,12 +68,18 @@ internal sealed class FakeRuntime : RuntimeService.RuntimeServiceBase, IAsyncDis
     public override Task<VersionResponse> Version(VersionRequest request, ServerCallContext context) =>
         Task.FromResult(new VersionResponse { RuntimeName = "fake", RuntimeVersion = "1.2" });
 
-    public override Task<ListPodSandboxResponse> ListPodSandbox(ListPodSandboxRequest request, ServerCallContext context)
+    public override async Task<ListPodSandboxResponse> ListPodSandbox(ListPodSandboxRequest request, ServerCallContext context)
     {
+        if (Hangs)
+        {
+            Interlocked.Increment(ref _hanging);
+            await Task.Delay(Timeout.Infinite, context.CancellationToken);
+        }
+
         var response = new ListPodSandboxResponse();
         response.Items.AddRange(Sandboxes.Values.Select(s => s.Status).Where(s => s.State == request.Filter.State.State)
             .Select(s => new PodSandbox { Id = s.Id, Metadata = s.Metadata, State = s.State, CreatedAt = s.CreatedAt }));
-        return Task.FromResult(response);
+        return response;
     }
 
     public override Task<PodSandboxStatusResponse> PodSandboxStatus(PodSandboxStatusRequest request, ServerCallContext context)

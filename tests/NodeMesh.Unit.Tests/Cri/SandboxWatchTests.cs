@@ -1,8 +1,10 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Agent.Cri;
 using NodeMesh.Model;
 using NodeMesh.Sources;
+using NodeMesh.Testing;
 
 namespace NodeMesh.Unit.Tests.Cri;
 
@@ -113,6 +115,18 @@ public sealed class SandboxWatchTests
         Assert.That(_watch.Look());
         Assert.That(_watch.State, Is.EqualTo(new RuntimeState(Socket, "fake 1.2", "", 1)));
         Assert.That(Pod("web").Attachment.Sandbox, Is.Not.Empty);
+    }
+
+    [Test]
+    public void The_agent_ends_at_once_though_it_is_asking()
+    {
+        _runtime.Hangs = true;
+        var watch = new SandboxWatch(Socket, _table, NullLogger.Instance);
+        watch.Start();
+        Eventually.True(() => _runtime.Hanging > 0, "it asks");
+        var clock = Stopwatch.StartNew();
+        watch.Dispose();
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(25)), "and the answer would be waited for longer");
     }
 
     [TestCase("""{"runtimeSpec":{"linux":{"namespaces":[{"type":"ipc"},{"type":"network","path":"/var/run/netns/cni-1"}]}},"pid":7}""", "/proc/7/ns/net /var/run/netns/cni-1")]
