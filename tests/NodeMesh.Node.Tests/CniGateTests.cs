@@ -170,8 +170,11 @@ public sealed class CniGateTests
         Eventually.True(() => File.ReadAllText(Path.Combine(ConfDir, "05-first.conflist")).Contains("nodemesh-cni", StringComparison.Ordinal), "another comes first now");
         Assert.That(_agent.Terminate(TimeSpan.FromSeconds(60)));
         Assert.That(File.ReadAllText(Conflist), Does.Contain("nodemesh-cni"));
-        _box.Node.Run(RepoRoot.AgentBinary, "cleanup", "--bpffs", _box.Bpffs, "--run-dir", _box.RunDir, "--cgroup", _box.Cgroup, "--cni-bin-dir", BinDir, "--cni-conf-dir", ConfDir)
-            .MustSucceed("cleanup");
+        using var cleanup = _box.Node.Start(RepoRoot.AgentBinary, "cleanup", "--stay", "--bpffs", _box.Bpffs, "--run-dir", _box.RunDir, "--cgroup", _box.Cgroup, "--cni-bin-dir", BinDir, "--cni-conf-dir", ConfDir);
+        Eventually.True(() => cleanup.Output.Contains("this node is as it was", StringComparison.Ordinal), "it cleans up");
+        Assert.That(cleanup.HasExited, Is.False, "and stays, as it was asked to");
+        Assert.That(cleanup.Terminate(TimeSpan.FromSeconds(60)));
+        Assert.That(cleanup.ExitCode, Is.Zero);
         Assert.That(File.ReadAllText(Conflist), Is.EqualTo(List));
         Assert.That(Directory.GetFiles(BinDir), Is.Empty);
     }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using NodeMesh.Agent.Cni;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Agent.Options;
@@ -38,8 +39,12 @@ internal static class NodeCommands
         var verb = new Verb("cleanup", "Take everything of NodeMesh off this node: programs, tables, rules, routes, the CNI gate (root; the agent must be stopped)",
             new Example("nodemesh cleanup", "After the agent was removed for good"));
         var options = OptionBinding.To(verb, [.. s_places, OptionTable.CniBinDir, OptionTable.CniConfDir]);
-        verb.Does(parse =>
+        var stay = new Option<bool>("--stay") { Description = "Then do nothing until SIGTERM, as the container of a DaemonSet has to" };
+        verb.Options.Add(stay);
+        verb.Does(async (parse, _) =>
         {
+            // Before anything is taken away: it is not left half done.
+            using var signals = parse.GetValue(stay) ? new StopSignals() : null;
             try
             {
                 var values = options.Read(parse);
@@ -55,6 +60,8 @@ internal static class NodeCommands
                 foreach (var item in removed)
                     output.WriteLine($"removed {item}");
                 output.WriteLine(removed.Count == 0 ? "nothing of NodeMesh was on this node" : "this node is as it was");
+                if (signals is not null)
+                    await signals.Asked.ConfigureAwait(false);
                 return ExitCode.Ok;
             }
             catch (NodeFaultException e)

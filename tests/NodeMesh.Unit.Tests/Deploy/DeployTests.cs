@@ -67,12 +67,12 @@ public sealed class DeployTests
     }
 
     [TestCase(DaemonSet, "containers", "agent")]
-    [TestCase(Cleanup, "initContainers", "cleanup")]
+    [TestCase(Cleanup, "containers", "cleanup")]
     public void A_container_runs_a_verb_that_there_is(string file, string list, string name)
     {
         var container = Container(file, list, name);
         Assert.That(CommandTree.Build().Parse([.. Texts(container, "args")]).Errors, Is.Empty);
-        Assert.That(Text(container, "image"), Is.EqualTo("nodemesh"), "the kustomization says which");
+        Assert.That(Items(Pod(file), "containers").Concat(Items(Pod(file), "initContainers")).Select(c => Text(c, "image")), Has.All.EqualTo("nodemesh"), "the kustomization says which, and no other is needed");
         Assert.That(Texts(container, "securityContext", "capabilities", "drop"), Is.EqualTo(new[] { "ALL" }));
         Assert.That(Text(container, "securityContext", "privileged"), Is.EqualTo("false"));
         Assert.That(Texts(container, "securityContext", "capabilities", "add"), Is.Ordered);
@@ -81,7 +81,7 @@ public sealed class DeployTests
     }
 
     [TestCase(DaemonSet, "containers", "agent")]
-    [TestCase(Cleanup, "initContainers", "cleanup")]
+    [TestCase(Cleanup, "containers", "cleanup")]
     public void Every_folder_that_an_option_names_is_the_nodes_at_the_same_path(string file, string list, string name)
     {
         var pod = Pod(file);
@@ -95,7 +95,7 @@ public sealed class DeployTests
     }
 
     [TestCase(DaemonSet, "containers", "agent")]
-    [TestCase(Cleanup, "initContainers", "cleanup")]
+    [TestCase(Cleanup, "containers", "cleanup")]
     public void No_mount_needs_the_nodes_own_to_be_shared_which_they_are_not_everywhere(string file, string list, string name) =>
         Assert.That(Items(Container(file, list, name), "volumeMounts").Where(m => At(m, "mountPropagation") is not null), Is.Empty);
 
