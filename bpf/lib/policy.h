@@ -62,11 +62,13 @@ nm_inline __u32 nm_pod_ifindex(const struct nm_addr *addr)
 
 /*
  * A pod of this node that sends from `addr`. A block may hold one of its addresses and not another, so that they are
- * not the same to policy; an address that is not its own says nothing of it.
+ * not the same to policy; an address that is not its own says nothing of it, nor one that only its interface tells.
  */
 nm_inline __u64 nm_peer_pod(const struct nm_endpoint_entry *ep, __u32 ifindex, const struct nm_addr *addr)
 {
-	return nm_pod_ifindex(addr) == ifindex ? nm_peer_at(addr) : nm_peer(ep->identity, ep->next_identity);
+	return ep->identity != NM_IDENTITY_UNKNOWN && nm_pod_ifindex(addr) == ifindex
+		       ? nm_peer_at(addr)
+		       : nm_peer(ep->identity, ep->next_identity);
 }
 
 nm_inline __u32 nm_epoch_now(void)

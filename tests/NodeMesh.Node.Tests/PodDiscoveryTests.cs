@@ -32,6 +32,27 @@ public sealed class PodDiscoveryTests
     }
 
     [Test]
+    public void A_pod_whose_address_nobody_has_said_yet_speaks_from_that_of_its_interface_and_from_no_other()
+    {
+        var other = _box.AddPod("other");
+        _agent = _box.StartAgent().MustBeReady();
+        var pod = _box.PlanPod("web");
+        _box.Declare(pod, hasAddress: false);
+        _box.Connect(pod);
+        using var pause = pod.StartPause();
+        Eventually.True(() => State("web").Contains("enforced", StringComparison.Ordinal), "it is found");
+        Assert.That(pod.Netns.Run("ping", "-c1", "-W20", NodeBox.OutsideAddress).ExitCode, Is.Zero);
+        Assert.That(pod.Netns.Run("ping", "-c1", "-W20", NodeBox.OutsideAddress6).ExitCode, Is.Zero);
+        pod.Netns.Script($"ip addr add {other.Address}/32 dev eth0 && ip addr add 10.244.0.99/32 dev eth0").MustSucceed("taking addresses");
+        foreach (var taken in (string[])[other.Address, "10.244.0.99"])
+            Assert.That(pod.Netns.Run("ping", "-c1", "-W1", "-I", taken, NodeBox.OutsideAddress).ExitCode, Is.Not.Zero, taken);
+
+        _box.Declare(pod, hasAddress: true);
+        Eventually.True(() => State("web").Contains(pod.Address, StringComparison.Ordinal), "its address is known");
+        Assert.That(pod.Netns.Run("ping", "-c1", "-W20", NodeBox.OutsideAddress).ExitCode, Is.Zero);
+    }
+
+    [Test]
     public void A_pod_that_restarts_in_another_namespace_is_found_there_and_one_that_leaves_is_let_go()
     {
         var pod = _box.DeclarePod("web");

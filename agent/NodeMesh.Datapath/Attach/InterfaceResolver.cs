@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using NodeMesh.Model;
 using NodeMesh.Native;
 using NodeMesh.Native.Namespaces;
@@ -21,6 +22,9 @@ internal sealed record PodLink(int Ifindex, int Mtu, MacAddress PodMac, MacAddre
 
     /// <summary>What the kernel calls the pod's network namespace for sockets; 0 when it is not known.</summary>
     public ulong NetnsCookie { get; init; }
+
+    /// <summary>Those of the pod's own interface; looked for only while nobody else has said any.</summary>
+    public ImmutableArray<IpAddr> Addresses { get; init; } = [];
 }
 
 /// <param name="Interfaces">Host-side interface of each endpoint that was found.</param>
@@ -113,7 +117,11 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
             known.GetValueOrDefault((f.Key.Name, f.Key.Attachment)) ?? LinkOf(byIndex[f.Value.Ifindex], f.Value.Ifindex) with { Netns = f.Value.Netns, IsShown = f.Value.IsShown });
         var cookies = new Dictionary<(int Ifindex, int NetnsId, MacAddress Mac), ulong>();
         foreach (var (endpoint, link) in links.ToList())
-            links[endpoint] = link with { NetnsCookie = CookieOf(link.Netns.Length > 0 ? link.Netns : endpoint.Attachment.Netns, byIndex[link.Ifindex], cookies) };
+            links[endpoint] = link with
+            {
+                NetnsCookie = CookieOf(link.Netns.Length > 0 ? link.Netns : endpoint.Attachment.Netns, byIndex[link.Ifindex], cookies),
+                Addresses = endpoint.Addresses.Length > 0 ? [] : link.Addresses.Length > 0 ? link.Addresses : AddressesOf(byIndex[link.Ifindex], link),
+            };
         _cookies = cookies;
         (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
         return new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
@@ -165,6 +173,22 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 
         known[key] = cookie;
         return cookie;
+    }
+
+    /// <summary>A pod runs a moment before the API server knows its address. What the network plugin gave its interface by then is its own.</summary>
+    private ImmutableArray<IpAddr> AddressesOf(NetInterface host, PodLink link)
+    {
+        if (link.Mtu == 0)
+            return [];
+        try
+        {
+            return [.. RtAddresses.Dump(netlink, link.NetnsId).Where(a => a.Ifindex == host.PeerIfindex && a.Scope != LinkScope).Select(a => IpAddr.From(a.Address))];
+        }
+        catch (SyscallException)
+        {
+            // As for its interfaces; and the API server will say.
+            return [];
+        }
     }
 
     private List<NetInterface> Inside(int netnsId)

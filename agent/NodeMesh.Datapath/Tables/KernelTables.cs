@@ -106,6 +106,11 @@ internal sealed class KernelTables : IDisposable
                 pods[new PodKey { Addr = Addr.From(address) }] = new PodEntry { Ifindex = ifindex };
         }
 
+        // Of those who have no address by their object: none that is somebody else's by the plan.
+        foreach (var link in endpoints.Values)
+            foreach (var address in link.Addresses.Select(Addr.From).Where(a => !plan.Identities.ContainsKey(new IdentityKey { PrefixBits = 128, Addr = a })))
+                pods.TryAdd(new PodKey { Addr = address }, new PodEntry { Ifindex = (uint)link.Ifindex });
+
         _endpoints.SetDesired(rows);
         _pods.SetDesired(pods);
         _netns.SetDesired(netns);

@@ -13,12 +13,18 @@ public static class RtAddresses
     private const ushort GetAddress = 22;
     private const ushort Address = 1;
     private const ushort Local = 2;
+    private const ushort TargetNetnsId = 10;
 
+    /// <param name="netnsId">Of another namespace, by <see cref="RtLinks.NetnsId"/>; -1 for the socket's own.</param>
     /// <exception cref="SyscallException">The kernel refused.</exception>
-    public static List<InterfaceAddress> Dump(NetlinkSocket socket)
+    public static List<InterfaceAddress> Dump(NetlinkSocket socket, int netnsId = -1)
     {
+        var request = new NetlinkRequest(GetAddress, NetlinkRequest.Dump).Header(0ul);
+        if (netnsId >= 0)
+            request.Attribute(TargetNetnsId, (uint)netnsId);
+
         var addresses = new List<InterfaceAddress>();
-        socket.Request("RTM_GETADDR", "addresses", new NetlinkRequest(GetAddress, NetlinkRequest.Dump).Header(0ul), (type, payload) =>
+        socket.Request("RTM_GETADDR", "addresses", request, (type, payload) =>
         {
             if (type == NewAddress && Parse(payload) is { } address)
                 addresses.Add(address);
