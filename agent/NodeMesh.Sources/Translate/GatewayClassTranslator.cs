@@ -14,7 +14,7 @@ internal static class GatewayClassTranslator
         spec?.Ignore("description");
         var controller = spec?.Require("controllerName")?.Text();
         if (controller == ControllerName)
-            spec?.Unsupported("parametersRef", "the class has no parameters");
+            spec?.Refuse("parametersRef");
         else
             spec?.Ignore("parametersRef");
         return new ClassDraft(obj.Name.Name, controller == ControllerName);

@@ -14,6 +14,7 @@ internal sealed class StatusTests
 {
     private const string Policies = "nodemesh.io/meshpolicies";
     private const string Routes = "gateway.networking.k8s.io/httproutes";
+    private const string Classes = "gateway.networking.k8s.io/gatewayclasses";
 
     private readonly List<Agent> _agents = [];
     private InProcessApiServer _server = null!;
@@ -63,7 +64,7 @@ internal sealed class StatusTests
     [SetUp]
     public async Task Begin()
     {
-        _server = await InProcessApiServer.StartAsync([.. InProcessApiServer.BuiltIn, Policies, "nodemesh.io/clustermeshpolicies", Routes, "gateway.networking.k8s.io/referencegrants"]);
+        _server = await InProcessApiServer.StartAsync([.. InProcessApiServer.BuiltIn, Policies, "nodemesh.io/clustermeshpolicies", Routes, Classes, "gateway.networking.k8s.io/referencegrants"]);
         _server.Put("namespaces", """{"metadata":{"name":"shop"}}""");
         _server.Put("services", """{"metadata":{"name":"web","namespace":"shop"},"spec":{"clusterIP":"10.96.0.1","clusterIPs":["10.96.0.1"],"ports":[{"port":80}]}}""");
     }
@@ -137,8 +138,9 @@ internal sealed class StatusTests
         Policy("bad", "Perhaps");
         _server.Put("nodemesh.io/clustermeshpolicies", """{"apiVersion":"nodemesh.io/v1alpha1","kind":"ClusterMeshPolicy","metadata":{"name":"all"},"spec":{"ingress":[{"from":[{"entity":"cluster"}]}]} }""");
         Route("route", "web", """{"name":"web","port":80}""");
+        Class("ours");
         Start("n1");
-        Eventually.True(() => StatusOf(Policies, "good") is not null && StatusOf(Policies, "bad") is not null && StatusOf(Routes, "route") is not null
+        Eventually.True(() => ClassAccepted("ours").StartsWith("True", StringComparison.Ordinal) && StatusOf(Policies, "good") is not null && StatusOf(Policies, "bad") is not null && StatusOf(Routes, "route") is not null
             && _server.Store.Get("nodemesh.io/clustermeshpolicies", "", "all")["status"] is not null && _server.Store.List("events", "shop", "").Objects.Count == 1, "all is said");
 
         // Its second turn renews what its first one made.
@@ -154,6 +156,23 @@ internal sealed class StatusTests
         {"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"{{name}}","namespace":"shop"},
          "spec":{"parentRefs":[{"group":"","kind":"Service","name":"{{parent}}","port":80}],"rules":[{"backendRefs":[{{backend}}]}]} }
         """);
+
+    private void Class(string name, string controller = "nodemesh.io/gateway-controller") => _server.Put(Classes, $$"""
+        {"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass","metadata":{"name":"{{name}}"},"spec":{"controllerName":"{{controller}}"},
+         "status":{"conditions":[{"type":"Accepted","status":"Unknown","reason":"Pending","message":"Waiting for controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]} }
+        """);
+
+    [Test]
+    public void A_class_of_ours_is_accepted_and_one_of_others_left_alone()
+    {
+        Class("theirs", "example.com/other");
+        Class("ours");
+        Start("n1");
+        Eventually.True(() => ClassAccepted("ours") == "True Accepted 1", "it is accepted");
+        Assert.That(ClassAccepted("theirs"), Is.EqualTo("Unknown Pending "));
+    }
+
+    private string ClassAccepted(string name) => Condition(_server.Store.Get(Classes, "", name)["status"], "Accepted");
 
     private string RouteCondition(string name, string type) => Condition((StatusOf(Routes, name)?["parents"] as JsonArray)?.FirstOrDefault(p => (string?)p!["controllerName"] == RouteStatus.MeshController), type);
 

@@ -12,6 +12,9 @@ namespace NodeMesh.Sources.Kubernetes.Status;
 internal sealed record StatusObject(
     Resource Resource, string Version, ObjectName Name, string Uid, long Generation, ulong Changed, string ResourceVersion, JsonObject? Status, JsonArray? ParentRefs)
 {
+    /// <summary>Whose it is, by its spec: of a GatewayClass; else empty.</summary>
+    public string Controller { get; init; } = "";
+
     public ObjectRef Ref => new(Resource.Kind.Kind, Name);
 
     public EventObject ForEvents => new(
@@ -23,7 +26,7 @@ internal sealed record StatusObject(
 /// <summary>Those objects, as the informers hear them; read by the writer of statuses.</summary>
 internal sealed class StatusBook
 {
-    public static readonly KindInfo[] Kinds = [Dom.Kinds.MeshPolicy, Dom.Kinds.ClusterMeshPolicy, Dom.Kinds.HttpRoute];
+    public static readonly KindInfo[] Kinds = [Dom.Kinds.MeshPolicy, Dom.Kinds.ClusterMeshPolicy, Dom.Kinds.HttpRoute, Dom.Kinds.GatewayClass];
 
     private readonly ConcurrentDictionary<string, StatusObject> _objects = new(StringComparer.Ordinal);
 
@@ -49,7 +52,10 @@ internal sealed class StatusBook
         var apiVersion = (map["apiVersion"] as ApiScalar)?.Text ?? "";
         _objects[origin] = new StatusObject(
             resource, apiVersion[(apiVersion.IndexOf('/') + 1)..], new ObjectName((string?)metadata["namespace"] ?? "", (string?)metadata["name"] ?? ""),
-            (string?)metadata["uid"] ?? "", generation, changed, version, obj["status"]?.DeepClone() as JsonObject, obj["spec"]?["parentRefs"]?.DeepClone() as JsonArray);
+            (string?)metadata["uid"] ?? "", generation, changed, version, obj["status"]?.DeepClone() as JsonObject, obj["spec"]?["parentRefs"]?.DeepClone() as JsonArray)
+        {
+            Controller = (string?)obj["spec"]?["controllerName"] ?? "",
+        };
     }
 
     /// <summary>Resource versions are numbers that grow (Kubernetes 1.35); of a server whose are not, nothing is said to be programmed.</summary>

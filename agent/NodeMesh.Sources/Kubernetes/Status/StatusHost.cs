@@ -69,6 +69,10 @@ internal sealed class StatusHost(ApiServer server, StatusBook book, string ns, s
             {
                 status = RouteStatus.Of(obj, now.Mesh, its, time.GetUtcNow());
             }
+            else if (obj.Resource.Kind == Kinds.GatewayClass)
+            {
+                status = ClassStatus.Of(obj, its, time.GetUtcNow());
+            }
             else
             {
                 // Who is in force everywhere needs no count of nodes.
@@ -85,7 +89,7 @@ internal sealed class StatusHost(ApiServer server, StatusBook book, string ns, s
         }
     }
 
-    /// <summary>Routes have no condition that nodes have a part in.</summary>
+    /// <summary>Routes and classes have no condition that nodes have a part in.</summary>
     private static Dictionary<string, ulong> Policies(IReadOnlyDictionary<string, ulong> marks) =>
         marks.Where(m => s_policies.Contains(m.Key)).ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal);
 
