@@ -44,6 +44,12 @@ internal sealed class CutTests
         yield return Change("likewise, seen from its peers",
             CutMesh.Of(pods, CutMesh.Isolate("p", "a", "Egress", $"to: [{CutMesh.Peer("x")}]"), CutMesh.Isolate("q", "x", "Ingress")),
             CutMesh.Of(CutMesh.Pods(("b", "x")), CutMesh.Isolate("p", "a", "Egress", $"to: [{CutMesh.Peer("x")}]"), CutMesh.Isolate("q", "x", "Ingress")));
+        yield return Change("a rule tells apart peers that another policy, which stays, names together",
+            CutMesh.Of(pods, CutMesh.Isolate("p", "a", "Ingress", $"from: [{CutMesh.Peer("")}]"), CutMesh.Isolate("q", "c", "Egress")),
+            CutMesh.Of(pods, CutMesh.Isolate("p", "a", "Ingress", $"from: [{CutMesh.Peer("")}]"), CutMesh.Isolate("q", "c", "Egress", $"to: [{CutMesh.Peer("b")}]")));
+        yield return Change("a rule about some of those that a Deny of another policy names goes, and its pod becomes another",
+            CutMesh.Of(pods, CutMesh.Deny("p", "a", "Ingress", $"from: [{CutMesh.Peer("")}]"), CutMesh.Isolate("q", "c", "Egress", $"to: [{CutMesh.Peer("a")}, {CutMesh.Peer("b")}]")),
+            CutMesh.Of(CutMesh.Pods(("c", "x")), CutMesh.Deny("p", "a", "Ingress", $"from: [{CutMesh.Peer("")}]"), CutMesh.Isolate("q", "x", "Egress", $"to: [{CutMesh.Peer("b")}]")));
         yield return Change("two pods change places",
             CutMesh.Of(pods, CutMesh.Isolate("p", "a", "Ingress", $"from: [{CutMesh.Peer("b")}]"), CutMesh.Isolate("q", "b", "Egress", $"to: [{CutMesh.Peer("c")}]")),
             CutMesh.Of(CutMesh.Pods(("a", "b"), ("b", "a")), CutMesh.Isolate("p", "a", "Ingress", $"from: [{CutMesh.Peer("b")}]"), CutMesh.Isolate("q", "b", "Egress", $"to: [{CutMesh.Peer("c")}]")));
