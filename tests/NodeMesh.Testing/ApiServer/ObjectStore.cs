@@ -67,7 +67,10 @@ public sealed class ObjectStore
             var table = Table(resource);
             if (after < table.Compacted)
                 throw new StoreException(410, "Expired", $"too old resource version: {after} ({table.Compacted})");
-            return (_version, [.. table.History.Where(e => e.Version > after && Fits(e.Namespace, e.Name, ns, name))]);
+
+            // From the end: of a long history little is new.
+            var first = table.History.FindLastIndex(e => e.Version <= after) + 1;
+            return (_version, [.. table.History.Skip(first).Where(e => Fits(e.Namespace, e.Name, ns, name))]);
         }
     }
 

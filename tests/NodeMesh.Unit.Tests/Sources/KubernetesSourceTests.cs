@@ -171,6 +171,54 @@ internal sealed class KubernetesSourceTests
     }
 
     [Test]
+    public async Task A_storm_of_failures_is_no_storm_of_requests_and_ends_with_it()
+    {
+        _server.Put("pods", Pod("web-0", "10.0.0.1"));
+        await StartAsync();
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        var before = _server.Requests.Count;
+        _server.Refuses = _ => 500;
+        _server.CutWatches();
+        Testing.Eventually.True(() => _source!.State.Resources.Where(r => InProcessApiServer.BuiltIn.Any(b => b.EndsWith(r.Resource, StringComparison.Ordinal))).All(r => r.Errors >= 4), "every kind was asked for in vain, four times");
+
+        // The shortest waits are a quarter, a half, one second and so on; one more for the watch that was cut.
+        var most = 3 + Math.Log2((4 * clock.Elapsed.TotalSeconds) + 1);
+        Assert.That(_server.Requests.Skip(before).Where(r => r.Resource == "pods").Count(), Is.LessThanOrEqualTo(most));
+
+        _server.Put("pods", Pod("web-1", "10.0.0.2"));
+        _server.Refuses = null;
+        Assert.That((await NextAsync(m => m.Workloads.Length == 2)).Diagnostics, Is.Empty);
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Ten_thousand_pods_come_whole_and_so_do_their_changes(bool streams)
+    {
+        const int pods = 10_000;
+        _server.StreamsLists = streams;
+        for (var i = 0; i < pods; i++)
+            _server.Put("pods", Pod($"web-{i}", Address(i)));
+        Assert.That((await StartAsync()).Workloads, Has.Length.EqualTo(pods));
+
+        // Every tenth goes, every other tenth has another label, and as many come.
+        for (var i = 0; i < pods; i += 10)
+        {
+            _server.Store.Delete("pods", "shop", $"web-{i}");
+            _server.Put("pods", Pod($"web-{i + 1}", Address(i + 1), app: "api"));
+            _server.Put("pods", Pod($"new-{i}", Address(pods + i)));
+        }
+
+        var mesh = await NextAsync(m => Names(m).Contains("new-9990") && m.Workloads.Length == pods);
+        Assert.That(mesh.Workloads.Count(w => w.Labels.GetValueOrDefault("app") == "api"), Is.EqualTo(pods / 10));
+        Assert.That(mesh.Diagnostics, Is.Empty);
+
+        // Where a stream is refused, that is asked for once, too.
+        Assert.That(_source!.State.Resources.Single(r => r.Resource == "pods").Lists, Is.EqualTo(streams ? 1 : 2));
+
+        static string Address(int i) => $"10.{1 + (i >> 16)}.{(i >> 8) & 255}.{i & 255}";
+    }
+
+    [Test]
     public async Task A_kind_that_is_installed_later_is_followed_from_then_on()
     {
         await StartAsync();
