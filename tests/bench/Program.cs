@@ -2,10 +2,10 @@ using System.Globalization;
 using NodeMesh.Bench;
 using NodeMesh.Testing;
 
-// usage: bench [l4] [l7] [memory] [scale] [policies] [services] [nodeport] [programs] [pods] [--rounds N] [--seconds N] [--services N] [--changes N] [--pods N]; nothing named: all
+// usage: bench [l4] [l7] [memory] [scale] [policies] [services] [nodeport] [programs] [pods] [kubernetes] [--rounds N] [--seconds N] [--services N] [--changes N] [--pods N] [--churn SECONDS]; nothing named: all
 var rounds = Number("--rounds", 5);
 var seconds = Number("--seconds", 4);
-var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale" or "policies" or "services" or "nodeport" or "programs" or "pods").ToHashSet();
+var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale" or "policies" or "services" or "nodeport" or "programs" or "pods" or "kubernetes").ToHashSet();
 
 var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
 Console.WriteLine($"{cpu}, {Environment.ProcessorCount} cores, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}, {DateTime.UtcNow:yyyy-MM-dd}");
@@ -31,6 +31,8 @@ if (Wanted("programs"))
     ProgramTimes.Run(seconds);
 if (Wanted("pods"))
     PodStarts.Run(Number("--pods", 60));
+if (Wanted("kubernetes"))
+    await KubernetesScale.RunAsync(Number("--churn", 60));
 return 0;
 
 bool Wanted(string what) => named.Count == 0 || named.Contains(what);
