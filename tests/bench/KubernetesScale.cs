@@ -20,6 +20,8 @@ internal sealed class KubernetesScale : IDisposable
 {
     private const int PerSecond = 50;
     private const int Port = 6443;
+    private const string Compiling = "nodemesh_plan_compile_duration_seconds_sum";
+    private const string Writing = "nodemesh_datapath_reconcile_duration_seconds_sum";
 
     /// <summary>How long a pod that was added is there, in rounds of ten changes: longer than any change takes.</summary>
     private const int RoundsThere = 60;
@@ -62,6 +64,7 @@ internal sealed class KubernetesScale : IDisposable
 
         using var scale = new KubernetesScale(box, world);
         scale.Churn(0, PerSecond); // code that was never run, rows that grow for the first time
+        var (compiling, writing) = (agent.Metric(Compiling), agent.Metric(Writing));
         var cpu = Scale.CpuMilliseconds(agent.Pid);
         clock.Restart();
         var changes = scale.Churn(PerSecond, PerSecond * seconds);
@@ -70,6 +73,8 @@ internal sealed class KubernetesScale : IDisposable
         foreach (var kind in changes.GroupBy(c => c.Kind))
             Show($"  {kind.Key}", [.. kind], "");
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  CPU of the agent: {cores:0.000} cores (aim: <= 0.1), {idle:0.000} with nothing changing; {cores * 1000 / PerSecond:0.00} ms a change"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  by the clock, for each change: compiling {(agent.Metric(Compiling) - compiling) * 1000 / changes.Count:0.00} ms, the kernel's rows {(agent.Metric(Writing) - writing) * 1000 / changes.Count:0.00} ms"));
         Memory(agent, $" after {changes.Count} changes");
         Requests(server);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  kept on the node: {agent.Metric("nodemesh_source_cache_bytes") / 1048576.0:0.0} MiB"));
