@@ -79,12 +79,12 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         var taken = new Dictionary<int, EndpointPlan>();
         var missing = new Dictionary<EndpointPlan, string>();
 
-        // What the runtime and the kernel show comes before what a pod's own annotations claim.
+        // What the runtime and the kernel show comes before what a pod's own annotations claim. Without a look all is as it was found last.
         foreach (var isShown in (ReadOnlySpan<bool>)[true, false])
         {
             foreach (var endpoint in endpoints.Where(e => !found.ContainsKey(e)))
             {
-                var way = known.TryGetValue((endpoint.Name, endpoint.Attachment), out var link) && link.IsShown == isShown ? new Way(link.Ifindex, link.Netns, isShown, "")
+                var way = known.TryGetValue((endpoint.Name, endpoint.Attachment), out var link) && (link.IsShown == isShown || !look) ? new Way(link.Ifindex, link.Netns, link.IsShown, "")
                     : isShown ? ByProcess(endpoint, host) : ByName(endpoint, host);
                 if (way.Ifindex != 0 && taken.TryAdd(way.Ifindex, endpoint))
                     found[endpoint] = way;
