@@ -15,8 +15,9 @@ internal static class PolicyStage
     /// <param name="old">What was compiled before; the result is the same without it.</param>
     public static PolicyTables Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PolicyTables old)
     {
-        var findings = new List<Diagnostic>();
-        var pods = Selections.Run(LocalPods(mesh, node, findings), mesh.Policies, node.AuditsPolicies, identities, old);
+        var local = LocalPods.Run(mesh.Workloads, node.NodeName, old.Local);
+        var findings = local.Findings.ToList();
+        var pods = Selections.Run(local.Pods, mesh.Policies, node.AuditsPolicies, identities, old);
         var wanted = pods.Where(p => p.Set is not null).GroupBy(p => p.Set!.Hash).ToDictionary(g => g.Key, g => g.First().Set!);
         var isSameRules = wanted.Count == old.Sets.Count && wanted.Keys.All(old.Sets.ContainsKey);
         var (ruleIds, ruleNames) = isSameRules ? (old.RuleIds, old.RuleNames) : Rules(wanted.Values);
@@ -28,6 +29,7 @@ internal static class PolicyStage
         {
             Policies = mesh.Policies,
             AreAudited = node.AuditsPolicies,
+            Local = local,
             Identities = identities,
             Groups = groups,
             Pods = pods.ToDictionary(p => p.Pod.Name),
@@ -130,25 +132,6 @@ internal static class PolicyStage
             if (pod.Set is { } set)
                 names.TryAdd(sets[set.Hash].Id, set.Name);
         return names.Count == old.Count && names.All(n => old.TryGetValue(n.Key, out var name) && name == n.Value) ? old : names.ToImmutableSortedDictionary();
-    }
-
-    private static List<Workload> LocalPods(MeshSnapshot mesh, NodeFacts node, List<Diagnostic> findings)
-    {
-        var local = new List<Workload>();
-        foreach (var pod in mesh.Workloads)
-        {
-            var isHere = pod.NodeName == node.NodeName && node.NodeName.Length > 0;
-            if (pod.HostNetwork || (!isHere && pod.NodeName.Length > 0))
-                continue;
-            if (isHere ? pod.Attachment.IsKnown : pod.Attachment.IsNamed)
-                local.Add(pod);
-            else if (isHere)
-                findings.Add(new Diagnostic("not-attached", Severity.Warning, new ObjectRef("Pod", pod.Name), "metadata.annotations",
-                    "the pod is of this node, but nothing says where its interface is; annotate it with nodemesh.io/netns or nodemesh.io/host-interface",
-                    "no policy is enforced for it here", pod.Location));
-        }
-
-        return local;
     }
 
     private static EndpointPlan Endpoint(Workload pod, uint set, bool isHeld, IdentityTable identities)

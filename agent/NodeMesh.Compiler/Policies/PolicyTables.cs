@@ -18,6 +18,7 @@ internal sealed record PodPolicies(Workload Pod, ImmutableArray<Policy> Selectin
 internal sealed record PolicyTables(
     ImmutableArray<Policy> Policies,
     bool AreAudited,
+    LocalPods Local,
     IdentityTable Identities,
     PeerGroups Groups,
     IReadOnlyDictionary<ObjectName, PodPolicies> Pods,
@@ -34,7 +35,7 @@ internal sealed record PolicyTables(
     ImmutableArray<Diagnostic> Findings)
 {
     public static readonly PolicyTables Empty = new(
-        [], false, IdentityTable.Empty, PeerGroups.Empty, new Dictionary<ObjectName, PodPolicies>(), new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
+        [], false, LocalPods.None, IdentityTable.Empty, PeerGroups.Empty, new Dictionary<ObjectName, PodPolicies>(), new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
         RowTable<ClassKey, ClassEntry>.Empty, RowTable<VerdictKey, VerdictEntry>.Empty, RowTable<VerdictKey, HttpPolicyPlan>.Empty,
         ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty, [], Dialled.Nobody, []);
 }

@@ -9,12 +9,12 @@ internal static class Selections
 {
     /// <param name="areAudited">Every policy only counts.</param>
     /// <param name="old">What was compiled before; the result is the same without it.</param>
-    public static List<PodPolicies> Run(List<Workload> pods, ImmutableArray<Policy> policies, bool areAudited, IdentityTable identities, PolicyTables old)
+    public static List<PodPolicies> Run(ImmutableArray<Workload> pods, ImmutableArray<Policy> policies, bool areAudited, IdentityTable identities, PolicyTables old)
     {
         var changes = SortedLists.Difference(old.Policies, policies, p => p.Name).ToList();
         var gone = changes.Select(c => c.Old).OfType<Policy>().ToHashSet<Policy>(ReferenceEqualityComparer.Instance);
         var come = changes.Select(c => c.New).OfType<Policy>().ToList();
-        return pods.ConvertAll(Of);
+        return [.. pods.Select(Of)];
 
         PodPolicies Of(Workload pod)
         {
