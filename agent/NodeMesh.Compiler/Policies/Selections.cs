@@ -22,7 +22,7 @@ internal static class Selections
             bool Selects(Policy policy) => policy.Namespaces.Matches(ns) && policy.Subject.Matches(pod.Labels);
 
             var was = old.Pods.GetValueOrDefault(pod.Name);
-            var isSameToSelectors = was is not null && was.Pod.Labels.SequenceEqual(pod.Labels) && IsSame(old.Identities.Namespaces[ns.Name], ns);
+            var isSameToSelectors = was is not null && (ReferenceEquals(was.Pod, pod) || was.Pod.Labels.SequenceEqual(pod.Labels)) && IsSame(old.Identities.Namespaces[ns.Name], ns);
             if (!isSameToSelectors)
                 return Made(pod, policies.Where(Selects), areAudited);
 

@@ -9,8 +9,14 @@ namespace NodeMesh.Compiler.Services;
 internal static class HostPortFrontends
 {
     /// <summary>Pods of this node with host ports, by name.</summary>
-    public static ImmutableArray<Workload> Pods(MeshSnapshot mesh, NodeView node) =>
-        !node.ServesOutside ? [] : [.. mesh.Workloads.Where(w => w.HostPorts.Length > 0 && w.Addresses.Length > 0 && node.Name.Length > 0 && w.NodeName == node.Name)];
+    /// <param name="old">What was compiled before, for the same node; the result is the same without it.</param>
+    public static ImmutableArray<Workload> Pods(ImmutableArray<Workload> all, NodeView node, ServiceTables old)
+    {
+        return SortedLists.Difference(old.Workloads, all, w => w.Name).Any(d => Has(d.Old) || Has(d.New)) ? [.. all.Where(Has)] : old.HostPortPods;
+
+        bool Has(Workload? pod) =>
+            pod is { HostPorts.Length: > 0, Addresses.Length: > 0 } && node is { ServesOutside: true, Name.Length: > 0 } && pod.NodeName == node.Name;
+    }
 
     public static Fragment Of(Workload pod, NodeView node, ImmutableHashSet<BusyPort> busy)
     {
