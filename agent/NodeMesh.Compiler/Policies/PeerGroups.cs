@@ -33,13 +33,12 @@ internal sealed record PeerGroups(
         var gone = old.Terms.Keys.Where(h => !terms.ContainsKey(h)).ToHashSet();
         if (come.Count + gone.Count + identities.Count == 0)
             return old;
-        if (old.Terms.Count > 0 && new PeerGroupsEdit(old, peers).Run(come, gone, identities) is { } edited)
-            return edited;
-        return new PeerGroupsEdit(Empty, peers).Run(terms.Values, [], []) ?? AllAnew(RowTable<ContentHash, PeerTerm>.From(terms), peers);
+
+        // Where numbers collide, they depend on each other, and all are given anew.
+        return (old.Terms.Count > 0 ? new PeerGroupsEdit(old, peers).Run(come, gone, identities) : null) ?? All(RowTable<ContentHash, PeerTerm>.From(terms), peers);
     }
 
-    /// <summary>Where numbers collide, they depend on each other.</summary>
-    private static PeerGroups AllAnew(RowTable<ContentHash, PeerTerm> terms, PeerMatcher peers)
+    private static PeerGroups All(RowTable<ContentHash, PeerTerm> terms, PeerMatcher peers)
     {
         var of = terms.Values.SelectMany(t => t.Matching(peers)).GroupBy(m => m.Identity.Id, m => m.Match).ToDictionary(m => m.Key, PeerGroup.Of);
         var ids = IdSpace.Assign(of.Values.GroupBy(g => g.Hash).ToDictionary(g => g.Key, g => g.Count()));

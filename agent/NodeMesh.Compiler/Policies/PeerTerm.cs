@@ -15,7 +15,7 @@ internal sealed record PeerTerm(ContentHash Hash, ImmutableArray<PolicyPeer> Pee
         ImmutableArray<PortMatch> named = ports is { } list ? [.. list.Where(p => p.Named is not null)] : [];
         if (peers.Length == 0 && named.Length == 0)
             return null;
-        return new PeerTerm(ContentHash.Of($"{Join(peers.Select(CanonicalText.Of))} ports {Join(named.Select(CanonicalText.Of))}"), peers, named);
+        return new PeerTerm(ContentHash.Of($"{SetRule.Join(peers.Select(CanonicalText.Of))} ports {SetRule.Join(named.Select(CanonicalText.Of))}"), peers, named);
     }
 
     /// <summary>Null when the rule does not name the identity.</summary>
@@ -37,8 +37,6 @@ internal sealed record PeerTerm(ContentHash Hash, ImmutableArray<PolicyPeer> Pee
             : [.. Named.SelectMany(p => PolicySets.Named(p, identity.Ports)).Distinct().OrderBy(p => p.Protocol).ThenBy(p => p.First)];
         return Peers.Length == 0 && ports.Length == 0 ? null : new PeerMatch(this, ports);
     }
-
-    private static string Join(IEnumerable<string> texts) => string.Join(" | ", texts.Order(StringComparer.Ordinal));
 }
 
 /// <param name="Ports">The numbers that the term's names have at the peer, sorted.</param>

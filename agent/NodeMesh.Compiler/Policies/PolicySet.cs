@@ -39,7 +39,8 @@ internal sealed record SetRule(
         return $"{tier} {verdict?.ToString() ?? "Pass"}{(isAudit ? " audit" : "")} {name} peers={who} ports={where} {Join(http.Select(CanonicalText.Of))}";
     }
 
-    private static string Join(IEnumerable<string> texts) => string.Join(" | ", texts.Order(StringComparer.Ordinal));
+    /// <summary>Texts whose order says nothing, as one.</summary>
+    public static string Join(IEnumerable<string> texts) => string.Join(" | ", texts.Order(StringComparer.Ordinal));
 }
 
 /// <param name="Rules">In the order of judging: the first that matches decides.</param>
