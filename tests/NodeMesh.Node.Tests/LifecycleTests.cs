@@ -79,6 +79,34 @@ public sealed class LifecycleTests
         Assert.That(agent.Log, Does.Contain("15001"));
     }
 
+    [Test]
+    public void Probes_are_answered_at_addresses_of_both_families()
+    {
+        using var agent = _box.StartAgent().MustBeReady();
+        foreach (var address in new[] { NodeBox.NodeAddress, $"[{NodeBox.NodeAddress6}]" })
+            Assert.That(_box.Outside.Curl($"http://{address}:9464/readyz").Status, Is.EqualTo(200), address);
+    }
+
+    [Test]
+    public void Probes_are_answered_on_a_node_with_IPv6_alone()
+    {
+        _box.Node.Script($"ip addr del {NodeBox.NodeAddress}/24 dev eth0").MustSucceed("the node loses its IPv4 address");
+        using var agent = _box.StartAgent();
+        Eventually.True(() => agent.HasExited || _box.Outside.Curl($"http://[{NodeBox.NodeAddress6}]:9464/readyz").Status == 200, "the agent is ready");
+        Assert.That(agent.HasExited, Is.False, agent.Log);
+    }
+
+    [TestCase("4", "0.0.0.0")]
+    [TestCase("6", "[::]")]
+    public void A_metrics_port_in_use_in_either_family_is_refused_with_its_number(string family, string address)
+    {
+        using var squatter = _box.Node.StartServer(9464, "socat", $"TCP{family}-LISTEN:9464,bind={address}", "STDOUT");
+        using var agent = _box.StartAgent();
+        Assert.That(agent.WaitForExit(TimeSpan.FromMinutes(1)), Is.True);
+        Assert.That(agent.ExitCode, Is.EqualTo(14), agent.Log);
+        Assert.That(agent.Log, Does.Contain("9464"));
+    }
+
     [TestCase("--bpffs", "/tmp", 12)]
     [TestCase("--cgroup", "/tmp", 13)]
     public void A_missing_mount_is_one_clear_line_with_its_own_exit_code(string option, string value, int code)

@@ -17,7 +17,7 @@ public sealed class AgentProcess : IDisposable
         _process = new ChildProcess(NodeBox.Enter(place.Cgroup, place.Node.Name,
         [
             .. before, RepoRoot.AgentBinary, "agent", .. source, "--node-name", place.NodeName, "--run-dir", place.RunDir, "--bpffs", place.Bpffs,
-            "--cgroup", place.Cgroup, "--metrics-address", "127.0.0.1:9464", .. more,
+            "--cgroup", place.Cgroup, .. more,
         ]));
     }
 

@@ -94,6 +94,8 @@ internal static class NodeChecks
         using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
+            if (address.Address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true; // as the server listens
             socket.Bind(address);
             socket.Listen(1);
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using NodeMesh.Datapath;
 using NodeMesh.Model;
@@ -22,7 +23,7 @@ internal sealed record AgentOptions(SourceOptions Source, string RunDir, NodeOpt
             new ProxyTuning(values.One(ProxyWorkers), values.One(DrainTimeout)),
             CniGateOptions.Read(values),
             values.OneOr(OptionTable.CriSocket, "") is { Length: > 0 } cri ? Path.GetFullPath(cri) : "",
-            new SurfaceOptions(values.One(MetricsAddress), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog), values.One(OptionTable.PolicyMetrics)));
+            new SurfaceOptions(SurfaceOptions.Everywhere(values.One(MetricsAddress), Socket.OSSupportsIPv6), values.One(OptionTable.LogLevel), values.One(LogFormat), values.One(AccessLog), values.One(OptionTable.PolicyMetrics)));
     }
 
     /// <summary>What cleanup and check need too.</summary>
@@ -117,4 +118,9 @@ internal sealed record CniGateOptions(CniGateMode Mode, string BinDir, string Co
     }
 }
 
-internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog, bool PolicyMetrics);
+internal sealed record SurfaceOptions(IPEndPoint MetricsAddress, LogLevel LogLevel, TextFormat LogFormat, AccessLogMode AccessLog, bool PolicyMetrics)
+{
+    /// <summary>[::] is every address; on a node whose kernel has no IPv6, those that there are.</summary>
+    public static IPEndPoint Everywhere(IPEndPoint address, bool hasIpv6) =>
+        hasIpv6 || !address.Address.Equals(IPAddress.IPv6Any) ? address : new IPEndPoint(IPAddress.Any, address.Port);
+}

@@ -43,7 +43,7 @@ internal static class OptionTable
     public static readonly OptionSpec<TimeSpan> CtIcmp = new("--ct-icmp", "TIME", "30s", Duration, "The same for ICMP");
     public static readonly OptionSpec<bool> BpfCompile = new("--bpf-compile", "", "false", Flag, "Compile the embedded BPF sources on this node and load the result");
     public static readonly OptionSpec<string> Clang = new("--clang", "FILE", "", Text, "The compiler for --bpf-compile") { DefaultWords = "clang-19 or clang from PATH" };
-    public static readonly OptionSpec<IPEndPoint> MetricsAddress = new("--metrics-address", "IP:PORT", "0.0.0.0:9464", Socket, "Where /metrics, /healthz and /readyz are served: plain HTTP, read-only, counts and object names but no payload; bind 127.0.0.1 where the network is not trusted");
+    public static readonly OptionSpec<IPEndPoint> MetricsAddress = new("--metrics-address", "IP:PORT", "[::]:9464", Socket, "Where /metrics, /healthz and /readyz are served, by [::] at every address of both IP families: plain HTTP, read-only, counts and object names but no payload; bind 127.0.0.1 where the network is not trusted");
     public static readonly OptionSpec<bool> PolicyMetrics = new("--policy-metrics", "BOOL", "false", Flag, "Also count connections by policy rule in /metrics: up to 1000 series");
     public static readonly OptionSpec<TimeSpan> DrainTimeout = new("--drain-timeout", "TIME", "30s", Duration, "After SIGTERM, requests under way get so long to end; a second SIGTERM ends at once");
     public static readonly OptionSpec<LogLevel> LogLevel = new("--log-level", "LEVEL", "info", Level, "debug, info, warning or error");

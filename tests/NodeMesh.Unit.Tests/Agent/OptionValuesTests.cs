@@ -1,3 +1,4 @@
+using System.Net;
 using NodeMesh.Agent;
 using NodeMesh.Agent.Options;
 
@@ -50,6 +51,13 @@ public class OptionValuesTests
     [TestCase("1d")]
     [TestCase("9999999h")]
     public void Other_texts_are_no_durations(string text) => Assert.That(OptionParsers.Duration(text, out _, out _), Is.False);
+
+    [TestCase("[::]:9464", true, "[::]:9464")]
+    [TestCase("[::]:9464", false, "0.0.0.0:9464")]
+    [TestCase("[::1]:9464", false, "[::1]:9464")]
+    [TestCase("0.0.0.0:9464", true, "0.0.0.0:9464")]
+    public void Metrics_are_served_at_every_address_that_the_node_can_have(string given, bool hasIpv6, string expected) =>
+        Assert.That(SurfaceOptions.Everywhere(IPEndPoint.Parse(given), hasIpv6), Is.EqualTo(IPEndPoint.Parse(expected)));
 
     [Test]
     public void Sizes_of_tables_add_up()
