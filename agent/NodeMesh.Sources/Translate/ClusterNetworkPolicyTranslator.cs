@@ -21,8 +21,8 @@ internal static class ClusterNetworkPolicyTranslator
         var tier = spec.Require("tier")?.OneOf("Admin", "Baseline") == "Baseline" ? PolicyTier.Baseline : PolicyTier.Admin;
         var priority = (int)(spec.Require("priority")?.Integer(0, MaxPriority) ?? 0);
         var subject = Subject(spec.Require("subject"));
-        var ingress = PolicyParts.ReadAll(Limited(spec, "ingress"), item => Rule(item, "from")) ?? [];
-        var egress = PolicyParts.ReadAll(Limited(spec, "egress"), item => Rule(item, "to")) ?? [];
+        var ingress = PolicyParts.ReadAll(spec.Items("ingress", MaxItems), item => Rule(item, "from")) ?? [];
+        var egress = PolicyParts.ReadAll(spec.Items("egress", MaxItems), item => Rule(item, "to")) ?? [];
         if (ingress.Length + egress.Length == 0 && !spec.Report.Failed)
             spec.Report.Warning("idle-policy", spec.Path, spec.At, "the policy has no rule; add ingress or egress rules", "the policy has no effect");
         return new Policy(PolicyKind.ClusterNetworkPolicy, obj.Name, subject?.Pods ?? LabelSelector.Everything, subject?.Namespaces ?? NamespaceMatch.All,
@@ -133,17 +133,9 @@ internal static class ClusterNetworkPolicyTranslator
 
     private static ImmutableArray<Value> Required(Fields of, string field)
     {
-        var items = of.Require(field) is null ? [] : Limited(of, field);
+        var items = of.Require(field) is null ? [] : of.Items(field, MaxItems);
         if (of.Get(field) is { Node: ApiList } list && items.IsEmpty)
             list.Error("missing-field", $"'{field}' needs at least one entry");
-        return items;
-    }
-
-    private static ImmutableArray<Value> Limited(Fields of, string field)
-    {
-        var items = of.Items(field);
-        if (items.Length > MaxItems)
-            of.Get(field)?.Error("out-of-range", $"'{field}' has {items.Length} entries; at most {MaxItems} may be");
         return items;
     }
 

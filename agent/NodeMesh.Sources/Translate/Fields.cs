@@ -41,7 +41,16 @@ internal sealed class Fields(ApiMap map, string path, Report report) : IDisposab
 
     public Fields? Map(string name) => Get(name)?.Map();
 
-    public ImmutableArray<Value> Items(string name) => Get(name)?.Items() ?? [];
+    /// <param name="most">More entries than these are an error.</param>
+    public ImmutableArray<Value> Items(string name, int most = int.MaxValue)
+    {
+        if (Get(name) is not { } list)
+            return [];
+        var items = list.Items();
+        if (items.Length > most)
+            list.Error("out-of-range", $"'{name}' has {items.Length} entries; at most {most} may be");
+        return items;
+    }
 
     /// <summary>Names that are known and say nothing to the mesh.</summary>
     public void Ignore(params ReadOnlySpan<string> names)

@@ -4,9 +4,25 @@ using NodeMesh.Sources.Dom;
 
 namespace NodeMesh.Sources.Translate;
 
-/// <summary>nodemesh.io/v1alpha1 MeshPolicy and ClusterMeshPolicy. The same fields are in deploy/crds/.</summary>
+/// <summary>
+/// nodemesh.io/v1alpha1 MeshPolicy and ClusterMeshPolicy. The same fields are in deploy/crds/, and the same limits: what the API server would not take is not taken
+/// from a file.
+/// </summary>
 internal static class MeshPolicyTranslator
 {
+    private const int MaxRules = 128;
+    private const int MaxPeers = 256;
+    private const int MaxExcepts = 64;
+    private const int MaxServices = 64;
+    private const int MaxPorts = 128;
+    private const int MaxHttp = 32;
+    private const int MaxMethods = 32;
+    private const int MaxPaths = 64;
+    private const int MaxHosts = 64;
+    private const int MaxHeaders = 32;
+    private const int MaxTypes = 2;
+    private static readonly (int Expressions, int Values) s_mostOfSelector = (16, 64);
+
     public static Policy Translate(ApiObject obj, Fields root)
     {
         Metadata.Read(root, obj);
@@ -19,12 +35,12 @@ internal static class MeshPolicyTranslator
         if (spec is null)
             return new Policy(kind, obj.Name, LabelSelector.Everything, own, true, true, [], [], obj.Location);
 
-        var subject = Selectors.Read(spec.Get("podSelector"));
-        var namespaces = isCluster ? Selectors.Namespaces(spec.Get("namespaceSelector")) : own;
+        var subject = Selectors.Read(spec.Get("podSelector"), s_mostOfSelector);
+        var namespaces = isCluster ? Selectors.Namespaces(spec.Get("namespaceSelector"), s_mostOfSelector) : own;
         var isAudit = spec.Get("action")?.OneOf("Enforce", "Audit") == "Audit";
-        var ingress = PolicyParts.ReadAll(spec.Items("ingress"), item => Rule(item, "from", own)) ?? [];
-        var egress = PolicyParts.ReadAll(spec.Items("egress"), item => Rule(item, "to", own)) ?? [];
-        var types = PolicyParts.PolicyTypes(spec);
+        var ingress = PolicyParts.ReadAll(spec.Items("ingress", MaxRules), item => Rule(item, "from", own)) ?? [];
+        var egress = PolicyParts.ReadAll(spec.Items("egress", MaxRules), item => Rule(item, "to", own)) ?? [];
+        var types = PolicyParts.PolicyTypes(spec, MaxTypes);
         if (types is null && ingress.Length + egress.Length == 0 && !spec.Report.Failed)
             spec.Report.Warning("idle-policy", spec.Path, spec.At, "the policy has no rule; add ingress or egress rules, or policyTypes to refuse everything", "the policy has no effect");
         var (isIngress, isEgress) = types ?? (true, true);
@@ -47,11 +63,11 @@ internal static class MeshPolicyTranslator
         if (rule is null)
             return null;
         var action = rule.Get("action")?.OneOf("Allow", "Deny") == "Deny" ? PolicyAction.Deny : PolicyAction.Allow;
-        var peers = PolicyParts.ReadAll(rule.Items(peersField), p => Peer(p, own));
-        var portItems = rule.Items("ports");
+        var peers = PolicyParts.ReadAll(rule.Items(peersField, MaxPeers), p => Peer(p, own));
+        var portItems = rule.Items("ports", MaxPorts);
         var ports = PolicyParts.ReadPorts(portItems, MeshPorts.Read);
-        var services = peersField == "to" ? PolicyParts.ReadAll(rule.Items("toServices"), item => Service(item, own)) : [];
-        var httpItems = rule.Items("http");
+        var services = peersField == "to" ? PolicyParts.ReadAll(rule.Items("toServices", MaxServices), item => Service(item, own)) : [];
+        var httpItems = rule.Items("http", MaxHttp);
         var http = PolicyParts.ReadAll(httpItems, Http);
         if (httpItems.Length > 0)
             ports = TcpOnly(portItems, ports, hasServices: services is not { Length: 0 });
@@ -90,9 +106,9 @@ internal static class MeshPolicyTranslator
             return null;
         var hasBlock = peer.Has("ipBlock");
         var hasEntity = peer.Has("entity");
-        var block = PolicyParts.Block(peer.Get("ipBlock"));
+        var block = PolicyParts.Block(peer.Get("ipBlock"), MaxExcepts);
         var entity = Entity(peer.Get("entity"));
-        var pods = PolicyParts.Pods(peer, own);
+        var pods = PolicyParts.Pods(peer, own, s_mostOfSelector);
         var given = (hasBlock ? 1 : 0) + (hasEntity ? 1 : 0) + (pods is null ? 0 : 1);
         if (given > 1)
             peer.Error("bad-value", "a peer is selectors, an ipBlock or an entity, one of them; make several peers of it");
@@ -117,10 +133,10 @@ internal static class MeshPolicyTranslator
         using var http = item.Map();
         if (http is null)
             return null;
-        var methods = http.Items("methods");
-        var paths = http.Items("paths");
-        var hosts = http.Items("hosts");
-        var headers = http.Items("headers");
+        var methods = http.Items("methods", MaxMethods);
+        var paths = http.Items("paths", MaxPaths);
+        var hosts = http.Items("hosts", MaxHosts);
+        var headers = http.Items("headers", MaxHeaders);
         if (methods.Length + paths.Length + hosts.Length + headers.Length == 0)
             http.Error("missing-field", "the entry says nothing; give methods, paths, hosts or headers, or remove 'http' to mean every connection");
 

@@ -8,9 +8,9 @@ namespace NodeMesh.Sources.Translate;
 internal static class PolicyParts
 {
     /// <summary>The directions that policyTypes names; null when it names none, which the API treats as its absence.</summary>
-    public static (bool Ingress, bool Egress)? PolicyTypes(Fields spec)
+    public static (bool Ingress, bool Egress)? PolicyTypes(Fields spec, int most = int.MaxValue)
     {
-        if (spec.Get("policyTypes") is not { } types || types.Items() is not { Length: > 0 } items)
+        if (spec.Items("policyTypes", most) is not { Length: > 0 } items)
             return null;
         var named = items.Select(t => t.OneOf("Ingress", "Egress")).ToList();
         return (named.Contains("Ingress"), named.Contains("Egress"));
@@ -29,23 +29,24 @@ internal static class PolicyParts
 
     /// <summary>The pod peer of a map that has podSelector, namespaceSelector or both; null when it has neither.</summary>
     /// <param name="own">Whose pods a podSelector alone means.</param>
-    public static PodPeer? Pods(Fields peer, NamespaceMatch own)
+    /// <param name="most">As <see cref="Selectors.Read"/> takes it.</param>
+    public static PodPeer? Pods(Fields peer, NamespaceMatch own, (int Expressions, int Values)? most = null)
     {
         var pods = peer.Get("podSelector");
         var namespaces = peer.Get("namespaceSelector");
         if (pods is null && namespaces is null)
             return null;
-        return new PodPeer(Selectors.Read(pods), namespaces is null ? own : Selectors.Namespaces(namespaces));
+        return new PodPeer(Selectors.Read(pods, most), namespaces is null ? own : Selectors.Namespaces(namespaces, most));
     }
 
-    public static CidrPeer? Block(Value? value)
+    public static CidrPeer? Block(Value? value, int mostExcepts = int.MaxValue)
     {
         using var block = value?.Map();
         if (block is null)
             return null;
         var cidr = block.Require("cidr") is { } c ? Ports.Block(c) : null;
         var excepts = new List<IpPrefix>();
-        foreach (var item in block.Items("except"))
+        foreach (var item in block.Items("except", mostExcepts))
         {
             if (Ports.Block(item) is not { } except)
                 continue;

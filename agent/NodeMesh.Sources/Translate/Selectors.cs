@@ -7,7 +7,8 @@ namespace NodeMesh.Sources.Translate;
 internal static class Selectors
 {
     /// <summary>Everything when <paramref name="value"/> is absent or empty.</summary>
-    public static LabelSelector Read(Value? value)
+    /// <param name="most">How many expressions a selector may have, and how many values each of them.</param>
+    public static LabelSelector Read(Value? value, (int Expressions, int Values)? most = null)
     {
         using var fields = value?.Map();
         if (fields is null)
@@ -16,8 +17,9 @@ internal static class Selectors
         var requirements = new List<Requirement>();
         foreach (var (key, text) in Metadata.ReadLabels(fields.Map("matchLabels")))
             requirements.Add(new Requirement(key, SelectorOperator.In, [text]));
-        foreach (var item in fields.Items("matchExpressions"))
-            if (Expression(item) is { } r)
+        var (mostExpressions, mostValues) = most ?? (int.MaxValue, int.MaxValue);
+        foreach (var item in fields.Items("matchExpressions", mostExpressions))
+            if (Expression(item, mostValues) is { } r)
                 requirements.Add(r);
         return Of(requirements);
     }
@@ -27,9 +29,9 @@ internal static class Selectors
         Of(labels.Select(l => new Requirement(l.Key, SelectorOperator.In, [l.Value])));
 
     /// <summary>Namespaces by a selector; an empty one selects all of them.</summary>
-    public static NamespaceMatch Namespaces(Value? value)
+    public static NamespaceMatch Namespaces(Value? value, (int Expressions, int Values)? most = null)
     {
-        var selector = Read(value);
+        var selector = Read(value, most);
         return selector.Requirements.Length == 0 ? NamespaceMatch.All : new NamespaceMatch(null, selector);
     }
 
@@ -40,7 +42,7 @@ internal static class Selectors
         return sorted.Length == 0 ? LabelSelector.Everything : new LabelSelector(sorted);
     }
 
-    private static Requirement? Expression(Value item)
+    private static Requirement? Expression(Value item, int mostValues)
     {
         using var e = item.Map();
         if (e is null)
@@ -51,7 +53,7 @@ internal static class Selectors
             key!.Value.Error("bad-label", $"'{keyText}' is not a label's key");
         var op = e.Require("operator")?.OneOf("In", "NotIn", "Exists", "DoesNotExist");
         var values = new List<string>();
-        foreach (var v in e.Items("values"))
+        foreach (var v in e.Items("values", mostValues))
         {
             if (v.Text() is not { } text)
                 continue;
