@@ -85,3 +85,17 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 }
+
+/// <summary>A clock that is set otherwise than another, and goes as fast.</summary>
+internal sealed class SkewedTime(TimeProvider other) : TimeProvider
+{
+    public TimeSpan Skew { get; set; }
+
+    public override long TimestampFrequency => other.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow() => other.GetUtcNow() + Skew;
+
+    public override long GetTimestamp() => other.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => other.CreateTimer(callback, state, dueTime, period);
+}

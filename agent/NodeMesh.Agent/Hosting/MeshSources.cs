@@ -76,12 +76,10 @@ internal sealed class MeshSources : IDisposable
     {
         try
         {
-            var configuration = options.Kubeconfig.Length > 0
-                ? KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig)
-                : KubernetesClientConfiguration.InClusterConfig();
-            if (options.ApiServer.Length > 0)
-                configuration.Host = options.ApiServer;
-            return new KubernetesSource(configuration, World.Events, cache, what => log.LogWarning("Objects: {What}", what));
+            var access = options.Kubeconfig.Length > 0
+                ? new ApiServerAccess(KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig))
+                : ApiServerAccess.OfServiceAccount(KubernetesClientConfiguration.InClusterConfig(), SourceOptions.ServiceAccount);
+            return new KubernetesSource(access with { Servers = [.. options.ApiServers] }, World.Events, cache, what => log.LogWarning("Objects: {What}", what));
         }
         catch (Exception e) when (e is KubeConfigException or IOException or UnauthorizedAccessException or FormatException or CryptographicException or YamlDotNet.Core.YamlException)
         {

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Threading.Channels;
-using k8s;
 using NodeMesh.Model;
 using NodeMesh.Sources.Dom;
 using NodeMesh.Sources.Kubernetes.Cache;
@@ -9,6 +8,7 @@ using NodeMesh.Sources.Kubernetes.Status;
 namespace NodeMesh.Sources.Kubernetes;
 
 /// <summary>How well the source follows the API server.</summary>
+/// <param name="Server">Where it is asked now.</param>
 /// <param name="IsSynced">Everything that there was has been heard, once.</param>
 /// <param name="CacheBytes">What the objects that are kept take; 0: none are kept.</param>
 public sealed record KubernetesState(string Server, bool IsSynced, IReadOnlyList<ResourceState> Resources, long CacheBytes)
@@ -48,15 +48,15 @@ public sealed class KubernetesSource : IDisposable
     /// <param name="cache">Where objects are kept for an agent that starts while the server is away; null: nowhere.</param>
     /// <param name="note">Told what of that an operator should know.</param>
     /// <param name="time">Null: the system's clock.</param>
-    public KubernetesSource(KubernetesClientConfiguration configuration, ChannelWriter<SourceEvent> events, string? cache = null, Action<string>? note = null, TimeProvider? time = null)
+    public KubernetesSource(ApiServerAccess access, ChannelWriter<SourceEvent> events, string? cache = null, Action<string>? note = null, TimeProvider? time = null)
     {
         var clock = time ?? TimeProvider.System;
-        _server = new ApiServer(configuration);
+        _server = new ApiServer(access);
         _note = note ?? (_ => { });
         _cache = cache is null ? null : new ObjectCache(cache, _server.Address, _note);
         _events = events;
         _time = clock;
-        _namespace = configuration.Namespace is { Length: > 0 } own ? own : DefaultNamespace;
+        _namespace = access.Client.Namespace is { Length: > 0 } own ? own : DefaultNamespace;
         _secrets = new SecretFollower(_server, events, _cache, clock);
         _definitions = new DefinitionWatch(_server, Installed, clock);
         foreach (var resource in Resource.All)
@@ -68,7 +68,7 @@ public sealed class KubernetesSource : IDisposable
         get
         {
             ResourceState[] all = [.. _informers.Values.Select(i => i.State), .. _secrets.States];
-            return new KubernetesState(_server.Address, all.All(s => s.IsSynced), all, _cache?.Bytes ?? 0);
+            return new KubernetesState(_server.Current, all.All(s => s.IsSynced), all, _cache?.Bytes ?? 0);
         }
     }
 
@@ -124,7 +124,16 @@ public sealed class KubernetesSource : IDisposable
     {
         if (resource.Kind == Kinds.Gateway)
             return (origin, gateway, _) => _secrets.Gateway(origin, gateway, _stop);
+        if (resource.Kind == Kinds.EndpointSlice)
+            return Located;
         return StatusBook.Kinds.Contains(resource.Kind) ? Written : null;
+
+        // Also when it is recalled: then it is needed most.
+        void Located(string origin, ApiMap? slice, ReadOnlySpan<byte> json)
+        {
+            if (origin == ApiServerAddresses.Origin)
+                _server.Heard(slice is null ? [] : ApiServerAddresses.Of(slice));
+        }
 
         // Statuses are written about what was heard.
         void Written(string origin, ApiMap? map, ReadOnlySpan<byte> json)

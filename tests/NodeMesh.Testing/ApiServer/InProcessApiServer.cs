@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using k8s;
@@ -76,13 +77,21 @@ public sealed class InProcessApiServer : IAsyncDisposable
 
     /// <param name="listening">Of whatever network namespace; closed with the server.</param>
     /// <param name="store">That of a server before this one, when it comes back.</param>
-    public static async Task<InProcessApiServer> StartAsync(Socket listening, ObjectStore store, params string[] resources)
+    public static Task<InProcessApiServer> StartAsync(Socket listening, ObjectStore store, params string[] resources) => StartAsync(listening, store, null, resources);
+
+    /// <summary>By TLS.</summary>
+    /// <param name="certificate">With its key. Null: without TLS.</param>
+    public static async Task<InProcessApiServer> StartAsync(Socket listening, ObjectStore store, X509Certificate2? certificate, params string[] resources)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)listening.Handle));
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.ListenHandle((ulong)listening.Handle, listen =>
+        {
+            if (certificate is not null)
+                listen.UseHttps(certificate);
+        }));
         var web = builder.Build();
-        var server = new InProcessApiServer(web, listening) { Address = $"http://{listening.LocalEndPoint}", Store = store };
+        var server = new InProcessApiServer(web, listening) { Address = $"{(certificate is null ? "http" : "https")}://{listening.LocalEndPoint}", Store = store };
         foreach (var resource in resources)
             server.Install(resource);
         web.Run(server.HandleAsync);

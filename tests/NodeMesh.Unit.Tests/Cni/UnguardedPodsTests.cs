@@ -60,7 +60,7 @@ public sealed class UnguardedPodsTests
     public async Task The_event_is_on_the_pod_and_another_start_is_another_one()
     {
         await using var server = await InProcessApiServer.StartAsync(InProcessApiServer.BuiltIn);
-        using var source = new KubernetesSource(server.Client(), new MeshWorld(1).Events);
+        using var source = new KubernetesSource(new ApiServerAccess(server.Client()), new MeshWorld(1).Events);
         var pod = new ObjectName("shop", new string('a', 252) + "b");
         foreach (var at in new[] { s_web.At, s_web.At, s_web.At.AddSeconds(1) })
             Assert.That(await source.WarnOfPodAsync(pod, s_web.Uid, at, UnguardedPods.EventReason, UnguardedPods.Message(s_web), default), Is.Empty);

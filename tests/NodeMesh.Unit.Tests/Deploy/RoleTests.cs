@@ -36,7 +36,7 @@ public sealed class RoleTests
              [{"name":"https","port":443,"protocol":"HTTPS","tls":{"certificateRefs":[{"name":"cert"}]}}]}}
             """);
         using var stop = new CancellationTokenSource();
-        using var source = new KubernetesSource(server.Client(), new MeshWorld(1).Events);
+        using var source = new KubernetesSource(new ApiServerAccess(server.Client()), new MeshWorld(1).Events);
         var running = source.RunAsync(stop.Token);
         var clock = Stopwatch.StartNew();
         HashSet<string> asked;

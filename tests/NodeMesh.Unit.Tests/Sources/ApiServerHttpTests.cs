@@ -101,7 +101,7 @@ public sealed class ApiServerHttpTests
 
     private async Task<string> WhoAsync(KubernetesClientConfiguration configuration)
     {
-        using var client = ApiServerHttp.Client(configuration);
+        using var client = ApiServerHttp.Client(configuration, configuration.SslCaCerts);
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         return await client.GetStringAsync(new Uri(new Uri(configuration.Host), "/who"), patience.Token);
     }
@@ -115,13 +115,17 @@ public sealed class ApiServerHttpTests
         return path;
     }
 
-    private static X509Certificate2 SelfSigned(string name)
+    private static X509Certificate2 SelfSigned(string name) => SelfSigned(name, IPAddress.Loopback);
+
+    /// <summary>Of a server at these addresses, that is an authority too.</summary>
+    internal static X509Certificate2 SelfSigned(string name, params IPAddress[] addresses)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
-        names.AddIpAddress(IPAddress.Loopback);
+        foreach (var address in addresses)
+            names.AddIpAddress(address);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));

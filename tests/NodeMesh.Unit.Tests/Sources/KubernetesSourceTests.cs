@@ -1,5 +1,3 @@
-using System.Net.Http.Headers;
-using k8s.Authentication;
 using NodeMesh.Model;
 using NodeMesh.Sources;
 using NodeMesh.Sources.Kubernetes;
@@ -46,10 +44,10 @@ internal sealed class KubernetesSourceTests
 
     private static string Policy(string name) => $$"""{"metadata":{"name":"{{name}}","namespace":"shop"},"spec":{"podSelector":{} } }""";
 
-    private async Task<MeshSnapshot> StartAsync(k8s.KubernetesClientConfiguration? client = null)
+    private async Task<MeshSnapshot> StartAsync(ApiServerAccess? access = null)
     {
         var world = new MeshWorld(1);
-        _source = new KubernetesSource(client ?? _server.Client(), world.Events);
+        _source = new KubernetesSource(access ?? new ApiServerAccess(_server.Client()), world.Events);
         _running = _source.RunAsync(_stop.Token);
         _snapshots = world.SnapshotsAsync(_stop.Token).GetAsyncEnumerator();
         return await NextAsync(_ => true);
@@ -282,20 +280,6 @@ internal sealed class KubernetesSourceTests
     }
 
     [Test]
-    public async Task A_token_is_renewed_without_anybody_noticing()
-    {
-        _server.Token = "one";
-        var client = _server.Client();
-        client.AccessToken = null;
-        client.TokenProvider = new CurrentToken(() => _server.Token);
-        await StartAsync(client);
-        _server.Token = "two";
-        _server.CutWatches();
-        _server.Put("pods", Pod("web-0", "10.0.0.1"));
-        await NextAsync(m => m.Workloads.Length == 1);
-    }
-
-    [Test]
     public async Task What_nobody_reads_of_a_pod_is_no_change_and_each_kind_is_watched_once()
     {
         _server.Put("pods", Pod("web-0", "10.0.0.1"));
@@ -325,10 +309,4 @@ internal sealed class KubernetesSourceTests
     }
 
     private static string Base64(SensitiveBytes bytes) => Convert.ToBase64String(bytes.Reveal());
-
-    private sealed class CurrentToken(Func<string> token) : ITokenProvider
-    {
-        public Task<AuthenticationHeaderValue> GetAuthenticationHeaderAsync(CancellationToken cancellationToken) =>
-            Task.FromResult(new AuthenticationHeaderValue("Bearer", token()));
-    }
 }

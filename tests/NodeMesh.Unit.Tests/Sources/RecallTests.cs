@@ -50,7 +50,7 @@ internal sealed class RecallTests
         public Agent(InProcessApiServer server, string? cache, Action<string> note)
         {
             var world = new MeshWorld(1);
-            Source = new KubernetesSource(server.Client(), world.Events, cache, note);
+            Source = new KubernetesSource(new ApiServerAccess(server.Client()), world.Events, cache, note);
             _snapshots = world.SnapshotsAsync(_stop.Token).GetAsyncEnumerator();
             _running = Source.RunAsync(_stop.Token);
         }

@@ -28,9 +28,9 @@ internal sealed class StatusTests
         private readonly Task _running;
         private MeshSnapshot _mesh = MeshSnapshot.Empty;
 
-        public Agent(InProcessApiServer server, string node)
+        public Agent(InProcessApiServer server, string node, TimeProvider? time = null)
         {
-            _source = new KubernetesSource(server.Client(), _world.Events);
+            _source = new KubernetesSource(new ApiServerAccess(server.Client()), _world.Events, time: time);
             _running = Task.WhenAll(_source.RunAsync(_stop.Token), FollowAsync(), _source.WriteStatusesAsync(node, Input, p => Problems.Enqueue(p), _stop.Token));
         }
 
@@ -201,18 +201,23 @@ internal sealed class StatusTests
         Assert.That(controllers, Is.EqualTo(new[] { "example.com/other", RouteStatus.MeshController }));
     }
 
-    [Test]
-    public async Task One_agent_writes_until_its_time_is_over()
+    /// <param name="ahead">Of the first agent's clock before the second's, in minutes.</param>
+    [TestCase(0)]
+    [TestCase(90)]
+    [TestCase(-90)]
+    public async Task One_agent_writes_until_its_time_is_over_whatever_the_clocks_say(int ahead)
     {
-        using var server = new NodeMesh.Sources.Kubernetes.ApiServer(_server.Client());
+        using var server = new NodeMesh.Sources.Kubernetes.ApiServer(new ApiServerAccess(_server.Client()));
         var time = new ManualTime();
-        var first = new LeaderLease(server, "nodemesh-system", "n1", time);
+        var skewed = new SkewedTime(time) { Skew = TimeSpan.FromMinutes(ahead) };
+        var first = new LeaderLease(server, "nodemesh-system", "n1", skewed);
         var second = new LeaderLease(server, "nodemesh-system", "n2", time);
         Assert.That(await first.HoldsAsync(default));
         Assert.That(await second.HoldsAsync(default), Is.False);
         for (var i = 0; i < 5; i++)
         {
             time.Advance(TimeSpan.FromSeconds(11));
+            skewed.Skew = -skewed.Skew; // and it is set meanwhile
             Assert.That((await first.HoldsAsync(default), await second.HoldsAsync(default)), Is.EqualTo((true, false)));
         }
 
@@ -225,5 +230,55 @@ internal sealed class StatusTests
         time.Advance(TimeSpan.FromSeconds(11));
         Assert.That(await second.HoldsAsync(default), "the first has said nothing for its whole time");
         Assert.That(await first.HoldsAsync(default), Is.False);
+    }
+
+    [TestCase(90)]
+    [TestCase(-90)]
+    public async Task A_node_counts_while_it_reports_whatever_its_clock_says(int ahead)
+    {
+        using var server = new NodeMesh.Sources.Kubernetes.ApiServer(new ApiServerAccess(_server.Client()));
+        var time = new ManualTime();
+        var skewed = new SkewedTime(time) { Skew = TimeSpan.FromMinutes(ahead) };
+        var far = new NodeReport(server, "nodemesh-system", "far", skewed);
+        var here = new NodeReport(server, "nodemesh-system", "here", time);
+        for (var i = 0; i < 5; i++)
+        {
+            await far.SayAsync(SourceProgress.None.Marks, SourceProgress.None.Marks, default);
+            await here.SayAsync(SourceProgress.None.Marks, SourceProgress.None.Marks, default);
+            Assert.That(await here.AllAsync(default), Has.Count.EqualTo(2));
+            time.Advance(TimeSpan.FromSeconds(31));
+            skewed.Skew = -skewed.Skew; // and it is set meanwhile
+        }
+
+        // It was said last, and seen, 31 s ago.
+        time.Advance(TimeSpan.FromSeconds(60));
+        await here.SayAsync(SourceProgress.None.Marks, SourceProgress.None.Marks, default);
+        Assert.That(await here.AllAsync(default), Has.Count.EqualTo(1), "the other has said nothing for its whole time");
+    }
+
+    [Test]
+    public void Another_writer_with_another_clock_writes_nothing_anew()
+    {
+        Policy("good");
+        Policy("bad", "Perhaps");
+        Route("route", "web", """{"name":"web","port":80}""");
+        Class("ours");
+        var time = new SkewedTime(TimeProvider.System) { Skew = TimeSpan.FromHours(2) };
+        var before = new Agent(_server, "n1", time);
+        Eventually.True(() => IsAllSaid() && Condition(StatusOf(Policies, "good"), "Programmed").StartsWith("True", StringComparison.Ordinal), "all is said");
+        Task.Run(() => before.DisposeAsync().AsTask()).Wait();
+        var (written, events) = (Written(), _server.Store.List("events", "shop", "").Objects.Count);
+
+        // Nobody holds the Lease any more, so that nobody has to wait for it.
+        _server.Store.Delete("coordination.k8s.io/leases", "nodemesh-system", "nodemesh-status");
+        Start("n1");
+        Eventually.True(() => _server.Store.List("coordination.k8s.io/leases", "nodemesh-system", "nodemesh-status").Objects.Count == 1, "it is its turn");
+        Policy("last");
+        Eventually.True(() => Condition(StatusOf(Policies, "last"), "Programmed").StartsWith("True", StringComparison.Ordinal), "it writes what is new");
+        Assert.That(Written().Except(written).Select(r => r.Name).Distinct(), Is.EqualTo(new[] { "last" }));
+        Assert.That(_server.Store.List("events", "shop", "").Objects, Has.Count.EqualTo(events));
+
+        bool IsAllSaid() => ClassAccepted("ours").StartsWith("True", StringComparison.Ordinal) && StatusOf(Policies, "bad") is not null && StatusOf(Routes, "route") is not null && _server.Store.List("events", "shop", "").Objects.Count == 1;
+        ApiRequest[] Written() => [.. _server.Requests.Where(r => r.Verb == "patch" && r.Resource.EndsWith("/status", StringComparison.Ordinal))];
     }
 }
