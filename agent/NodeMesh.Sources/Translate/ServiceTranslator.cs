@@ -10,6 +10,9 @@ internal static class ServiceTranslator
 
     /// <summary>Names another program that serves the service (kube-proxy leaves it alone for the same label).</summary>
     private const string ForeignProxyLabel = "service.kubernetes.io/service-proxy-name";
+
+    /// <summary>Kubernetes' own mark of what no proxy serves. A service with a cluster IP can have it, too.</summary>
+    private const string HeadlessLabel = "service.kubernetes.io/headless";
     private const int LongestAffinity = 86400;
     private static readonly TimeSpan DefaultAffinity = TimeSpan.FromSeconds(10800);
 
@@ -48,7 +51,8 @@ internal static class ServiceTranslator
             TrafficDistribution = Distribution(spec),
             Balancing = Algorithm(meta, root),
         };
-        return new ServiceDraft(service, ports, selector, spec.Flag("publishNotReadyAddresses"), type == "ExternalName" || meta.Labels.ContainsKey(ForeignProxyLabel));
+        var isLeftAlone = type == "ExternalName" || meta.Labels.ContainsKey(ForeignProxyLabel) || meta.Labels.ContainsKey(HeadlessLabel);
+        return new ServiceDraft(service, ports, selector, spec.Flag("publishNotReadyAddresses"), isLeftAlone);
     }
 
     private static TrafficPolicy Policy(Fields spec, string name) =>
