@@ -10,13 +10,19 @@ public sealed class ChildProcess : IDisposable
     private readonly StringBuilder _output = new();
     private readonly CountdownEvent _open = new(2);
 
-    internal ChildProcess(ProcessStartInfo info)
+    /// <param name="hear">Is told each line of its standard output.</param>
+    internal ChildProcess(ProcessStartInfo info, Action<string>? hear = null)
     {
         info.RedirectStandardOutput = true;
         info.RedirectStandardError = true;
         info.RedirectStandardInput = true;
         _process = Process.Start(info) ?? throw new InvalidOperationException($"{info.FileName} did not start");
-        _process.OutputDataReceived += (_, e) => Keep(e.Data);
+        _process.OutputDataReceived += (_, e) =>
+        {
+            Keep(e.Data);
+            if (e.Data is { } line)
+                hear?.Invoke(line);
+        };
         _process.ErrorDataReceived += (_, e) => Keep(e.Data);
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -45,6 +51,16 @@ public sealed class ChildProcess : IDisposable
         {
             _process.Refresh();
             return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>A line for its standard input.</summary>
+    public void Write(string line)
+    {
+        lock (_process)
+        {
+            _process.StandardInput.WriteLine(line);
+            _process.StandardInput.Flush();
         }
     }
 

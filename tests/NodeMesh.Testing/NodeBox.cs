@@ -20,6 +20,7 @@ public sealed class NodeBox : IDisposable
 
     private readonly Watchdog _watchdog;
     private readonly List<PodBox> _pods = [];
+    private int _lastPod = 1;
 
     /// <exception cref="InvalidOperationException">Not root, or a tool of `make setup` is missing.</exception>
     public NodeBox()
@@ -98,7 +99,7 @@ public sealed class NodeBox : IDisposable
     /// <param name="labels">YAML of its labels; absent: <c>app: NAME</c>.</param>
     public PodBox AddPod(string name, string ns = "default", string? labels = null, string ports = "")
     {
-        var pod = new PodBox(this, name, ns, _pods.Count + 2);
+        var pod = new PodBox(this, name, ns, ++_lastPod);
         _pods.Add(pod);
         pod.Connect(Node, "10.244.0.1");
         WriteConfig($"pod-{ns}-{name}.yaml", pod.Manifest(labels ?? $"app: {name}", ports));
@@ -116,7 +117,7 @@ public sealed class NodeBox : IDisposable
     /// <summary>A pod of which the API has not told yet.</summary>
     public PodBox PlanPod(string name, string ns = "default")
     {
-        var pod = new PodBox(this, name, ns, _pods.Count + 2) { Uid = Guid.NewGuid().ToString() };
+        var pod = new PodBox(this, name, ns, ++_lastPod) { Uid = Guid.NewGuid().ToString() };
         _pods.Add(pod);
         return pod;
     }

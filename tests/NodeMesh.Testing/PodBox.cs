@@ -42,11 +42,14 @@ public sealed class PodBox
     public string Cgroup => Path.Combine(_box.Cgroup, "kubepods", "burstable", $"pod{Uid}");
 
     /// <summary>A process in the pod's cgroup and network namespace that does nothing, as a runtime's pause container.</summary>
-    public ChildProcess StartPause()
+    public ChildProcess StartPause() => new(NodeBox.Enter(MakeContainer("pause"), Netns.Name, ["sleep", "infinity"]));
+
+    /// <summary>The cgroup of a container, in the pod's.</summary>
+    internal string MakeContainer(string name)
     {
-        var container = Path.Combine(Cgroup, "pause");
+        var container = Path.Combine(Cgroup, name);
         Directory.CreateDirectory(container);
-        return new ChildProcess(NodeBox.Enter(container, Netns.Name, ["sleep", "infinity"]));
+        return container;
     }
 
     /// <summary>An nginx that says <paramref name="says"/> and shows what it was asked, on both families; /slow takes about three seconds.</summary>
