@@ -30,7 +30,7 @@ internal static class ExitCodes
         (ExitCode.InvalidInput, "validate, plan: an object is in error, or a file cannot be read"),
         (ExitCode.AgentUnreachable, "no agent answers on the socket"),
         (ExitCode.NotReady, "status: the agent answers but is not ready; check: this node cannot run the agent"),
-        (ExitCode.NotPrivileged, "agent, cleanup: missing privilege"),
+        (ExitCode.NotPrivileged, "agent, mount, cleanup: missing privilege"),
         (ExitCode.KernelUnsupported, "agent: the kernel lacks what the data path needs"),
         (ExitCode.NoBpffs, "agent: no BPF file system where --bpffs says"),
         (ExitCode.NoCgroup2, "agent: no cgroup2 file system, or --cgroup is not in one"),

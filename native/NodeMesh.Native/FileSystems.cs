@@ -15,6 +15,15 @@ public static unsafe class FileSystems
     /// <summary>Whether it is the file of a namespace, such as /proc/PID/ns/net or what is mounted below /run/netns.</summary>
     public static bool IsNamespace(string path) => Magic(path) == NsfsMagic;
 
+    /// <summary>Mounts one that needs no device, for root only, with nothing in it that can be executed.</summary>
+    /// <exception cref="SyscallException">mount(2) failed.</exception>
+    public static void Mount(string type, string path, string options)
+    {
+        const nuint NoSuidDevExec = 2 | 4 | 8;
+        if (Libc.Mount(type, path, type, NoSuidDevExec, options) < 0)
+            throw Libc.Failed($"mount({type})", path);
+    }
+
     /// <summary>Takes a file's lock, held until the descriptor is disposed or the process ends; null when another holds it.</summary>
     /// <exception cref="SyscallException">The file cannot be opened.</exception>
     public static OwnedFd? TryLock(string path) => TryLock(OwnedFd.Open(path, Libc.O_RDWR | Libc.O_CREAT), path);

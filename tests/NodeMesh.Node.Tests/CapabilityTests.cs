@@ -15,9 +15,10 @@ public sealed class CapabilityTests
         _box = new NodeBox();
     }
 
-    internal static string[] OfDaemonSet()
+    internal static string[] OfDaemonSet(string container = "agent")
     {
-        var line = File.ReadLines(Path.Combine(RepoRoot.Path, "deploy", "daemonset.yaml")).Single(l => l.TrimStart().StartsWith("add: [", StringComparison.Ordinal));
+        var line = File.ReadLines(Path.Combine(RepoRoot.Path, "deploy", "daemonset.yaml"))
+            .SkipWhile(l => l.Trim() != $"- name: {container}").First(l => l.TrimStart().StartsWith("add: [", StringComparison.Ordinal));
         return line[(line.IndexOf('[') + 1)..line.IndexOf(']')].Split(',', StringSplitOptions.TrimEntries);
     }
 
@@ -45,5 +46,32 @@ public sealed class CapabilityTests
         Assert.That(found.Netns.Curl($"http://{server.Address}/").Status, Is.EqualTo(200));
         Assert.That(found.Netns.Curl($"http://{server.Address}/", "-X", "POST").Status, Is.EqualTo(403));
         Assert.That(_agent.Log, Does.Not.Contain("Operation not permitted").And.Not.Contain("EPERM"));
+    }
+
+    [Test]
+    public void What_is_mounted_before_the_agent_starts_is_mounted_for_the_node_and_once()
+    {
+        // Stands for the node's first process, on a node where nobody mounted anything.
+        using var node = _box.Node.Start("unshare", "--mount", "--propagation", "private", "sh", "-c",
+            "for m in $(awk '$3 == \"bpf\" || $3 == \"cgroup2\" { print $2 }' /proc/self/mounts); do umount -l $m; done; exec sleep 120");
+        var mounts = $"/proc/{node.Pid}/mounts";
+        bool Has(string type) => File.ReadLines(mounts).Any(l => l.Split(' ')[2] == type);
+        Eventually.True(() => File.ReadAllText($"/proc/{node.Pid}/comm").Trim() == "sleep", "the node has started");
+        Assert.That((Has("bpf"), Has("cgroup2")), Is.EqualTo((false, false)));
+
+        CommandResult Mount() => Shell.Run("setpriv", [.. NodeBox.With(OfDaemonSet("mount"))[1..], RepoRoot.AgentBinary, "mount", $"--mount-namespace=/proc/{node.Pid}/ns/mnt"]);
+        Assert.That(Mount().MustSucceed("nodemesh mount").Output, Does.Contain("mounted a BPF file system at /sys/fs/bpf").And.Contain("mounted cgroup2 at /sys/fs/cgroup"));
+        Assert.That((Has("bpf"), Has("cgroup2")), Is.EqualTo((true, true)));
+        var before = File.ReadAllText(mounts);
+        Assert.That(Mount().MustSucceed("nodemesh mount").Output, Is.EqualTo("all was mounted already\n"));
+        Assert.That(File.ReadAllText(mounts), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Mounting_says_which_privilege_is_missing()
+    {
+        var result = Shell.Run("setpriv", [.. NodeBox.With(["net_raw"])[1..], RepoRoot.AgentBinary, "mount", "--mount-namespace=/proc/1/ns/mnt"]);
+        Assert.That(result.ExitCode, Is.EqualTo(10));
+        Assert.That(result.Errors, Does.StartWith("nodemesh mount: ").And.Contain("CAP_SYS_PTRACE"));
     }
 }

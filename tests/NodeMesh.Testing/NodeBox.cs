@@ -196,7 +196,8 @@ public sealed class NodeBox : IDisposable
     public AgentProcess StartAgentInContainer(IEnumerable<string> capabilities, params string[] more) =>
         new(Place, Files, ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run/netns && exec \"$@\"", "sh", .. With(capabilities)], more);
 
-    private static string[] With(IEnumerable<string> capabilities)
+    /// <summary>The command that starts another with these capabilities and no others.</summary>
+    public static string[] With(IEnumerable<string> capabilities)
     {
         var list = "-all," + string.Join(',', capabilities.Select(c => "+" + c.ToLowerInvariant()));
         return ["setpriv", $"--inh-caps={list}", $"--bounding-set={list}", "--"];

@@ -22,6 +22,7 @@ internal static class CommandTree
             FileCommands.Validate(),
             FileCommands.Plan(),
             NodeCommands.Check(),
+            NodeCommands.Mount(),
             NodeCommands.Cleanup(),
             CniCommand.Create(),
             CompletionCommand.Create(),

@@ -34,6 +34,38 @@ internal static class NodeCommands
         return verb;
     }
 
+    public static Verb Mount()
+    {
+        var verb = new Verb("mount", "Mount the file systems that the agent needs of a node, BPF and cgroup2, where they are not (root)",
+            new Example("nodemesh mount", "Once, on a node without systemd"),
+            new Example("nodemesh mount --mount-namespace /proc/1/ns/mnt", "From a container that sees the node's processes"));
+        var options = OptionBinding.To(verb, [OptionTable.Bpffs]);
+        var where = new Option<string>("--mount-namespace") { Description = "Mount them for the processes of this mount namespace, not for this one", HelpName = "FILE", DefaultValueFactory = _ => "" };
+        verb.Options.Add(where);
+        verb.Does(parse =>
+        {
+            try
+            {
+                var done = NodeMounts.Ensure(parse.GetValue(where)!, options.Read(parse).One(OptionTable.Bpffs));
+                var output = parse.InvocationConfiguration.Output;
+                foreach (var item in done)
+                    output.WriteLine($"mounted {item}");
+                if (done.Count == 0)
+                    output.WriteLine("all was mounted already");
+                return ExitCode.Ok;
+            }
+            catch (SyscallException e) when (e.Errno is Errno.EPERM or Errno.EACCES)
+            {
+                throw new CommandFailure(ExitCode.NotPrivileged, $"{e.Message}. Cure: run as root; in a container with CAP_SYS_ADMIN, CAP_SYS_CHROOT and CAP_SYS_PTRACE", e);
+            }
+            catch (Exception e) when (e is SyscallException or IOException or UnauthorizedAccessException)
+            {
+                throw new CommandFailure(ExitCode.Failed, e.Message, e);
+            }
+        });
+        return verb;
+    }
+
     public static Verb Cleanup()
     {
         var verb = new Verb("cleanup", "Take everything of NodeMesh off this node: programs, tables, rules, routes, the CNI gate (root; the agent must be stopped)",

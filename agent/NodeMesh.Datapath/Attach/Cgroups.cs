@@ -3,7 +3,7 @@ namespace NodeMesh.Datapath.Attach;
 /// <summary>Where cgroups are mounted: version 2 at /sys/fs/cgroup, version 1 there with a folder for each controller, or both.</summary>
 internal static class Cgroups
 {
-    private const string MountInfo = "/proc/self/mountinfo";
+    private const string MountInfo = "/proc/thread-self/mountinfo";
 
     // Every controller of version 1 has the same tree of pods; one of these is on every node that has version 1.
     private static readonly string[] s_controllers = ["pids", "memory", "name=systemd"];

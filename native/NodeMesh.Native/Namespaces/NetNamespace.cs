@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace NodeMesh.Native.Namespaces;
 
 /// <summary>A network namespace, held open.</summary>
@@ -64,35 +62,10 @@ public sealed unsafe class NetNamespace : IDisposable
 
     public static string PathOf(string nameOrPath) => nameOrPath.StartsWith('/') ? nameOrPath : $"{NamedDirectory}/{nameOrPath}";
 
-    /// <summary>
-    /// Runs something inside, on a thread of its own that is never used again: a namespace belongs to a thread, and pooled threads are shared.
-    /// Sockets opened inside stay there for good.
-    /// </summary>
+    /// <summary>Runs something inside. Sockets opened there stay there for good.</summary>
     /// <exception cref="SyscallException">setns(2) failed.</exception>
-    public T Run<T>(Func<T> action)
-    {
-        T? result = default;
-        ExceptionDispatchInfo? thrown = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                if (Libc.SetNs(_namespace.Fd, CloneNewNet) < 0)
-                    throw Libc.Failed("setns", Path);
-                result = action();
-            }
-            catch (Exception e)
-            {
-                // Carried over to the caller's thread, where it is thrown again.
-                thrown = ExceptionDispatchInfo.Capture(e);
-            }
-        })
-        { IsBackground = true, Name = "netns" };
-        thread.Start();
-        thread.Join();
-        thrown?.Throw();
-        return result!;
-    }
+    public T Run<T>(Func<T> action) => NamespaceThread.Run("netns", () =>
+        Libc.SetNs(_namespace.Fd, CloneNewNet) < 0 ? throw Libc.Failed("setns", Path) : action());
 
     /// <inheritdoc cref="Run{T}(Func{T})"/>
     public void Run(Action action) => Run(() =>

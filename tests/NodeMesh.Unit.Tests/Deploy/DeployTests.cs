@@ -67,6 +67,7 @@ public sealed class DeployTests
     }
 
     [TestCase(DaemonSet, "containers", "agent")]
+    [TestCase(DaemonSet, "initContainers", "mount")]
     [TestCase(Cleanup, "containers", "cleanup")]
     public void A_container_runs_a_verb_that_there_is(string file, string list, string name)
     {
