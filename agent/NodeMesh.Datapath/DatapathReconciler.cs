@@ -69,6 +69,10 @@ public sealed class DatapathReconciler : IDisposable
     private readonly long _started = Stopwatch.GetTimestamp();
     private bool _retired;
 
+    // What the programs were put on last, and how each endpoint is since.
+    private ResolvedInterfaces? _attached;
+    private ImmutableArray<EndpointStatus> _endpoints = [];
+
     private DatapathReconciler(OwnedFd[] locks, LoadedObjects objects, PinTree pins, DatapathOptions options, CgroupAttacher cgroup, string cgroupPath, NetlinkSocket netlink, bool tcx)
     {
         _locks = locks;
@@ -187,11 +191,8 @@ public sealed class DatapathReconciler : IDisposable
 
         // Rows first, then links: a pod's first packet finds its policy.
         _tables.Upsert(tally, removals);
-        var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
-            .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
-            .ToArray();
-        var awaitsPod = _resolver.AwaitsProcesses && Stopwatch.GetElapsedTime(_started) < s_handOver;
-        linkChanges += _hooks.Sync(targets, look, !removals ? HookRemovals.None : awaitsPod ? HookRemovals.ButEarlierPods : HookRemovals.All, notes);
+        if (look || !ReferenceEquals(resolved, _attached))
+            linkChanges += Attach(plan.Kernel.Endpoints, resolved, look, removals, notes);
 
         if (removals)
         {
@@ -212,7 +213,7 @@ public sealed class DatapathReconciler : IDisposable
         _tables.Finish();
         return new ReconcileReport(
             plan.Revision, tally.Writes, tally.Removals, tally.Held, drift, linkChanges, _tables.Epoch, Stopwatch.GetElapsedTime(started),
-            [.. tally.Failures], [.. problems], [.. StatusOf(plan.Kernel.Endpoints, resolved)], [.. _tables.Fill])
+            [.. tally.Failures], [.. problems], _endpoints, [.. _tables.Fill])
         {
             Disturbances = [.. notes.Disturbances],
         };
@@ -259,8 +260,17 @@ public sealed class DatapathReconciler : IDisposable
         _retired = true;
     }
 
-    private IEnumerable<EndpointStatus> StatusOf(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved) => endpoints.Select(endpoint =>
-        resolved.Interfaces.TryGetValue(endpoint, out var link)
+    private int Attach(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved, bool look, bool removals, RoundNotes notes)
+    {
+        var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
+            .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
+            .ToArray();
+        var awaitsPod = _resolver.AwaitsProcesses && Stopwatch.GetElapsedTime(_started) < s_handOver;
+        var changes = _hooks.Sync(targets, look, !removals ? HookRemovals.None : awaitsPod ? HookRemovals.ButEarlierPods : HookRemovals.All, notes);
+        _attached = resolved;
+        _endpoints = [.. endpoints.Select(endpoint => resolved.Interfaces.TryGetValue(endpoint, out var link)
             ? new EndpointStatus(endpoint.Name, link.Ifindex, HookTarget.OfEndpoint(link.Ifindex).All(_hooks.IsAttached), "")
-            : new EndpointStatus(endpoint.Name, 0, false, resolved.Missing.GetValueOrDefault(endpoint, "")));
+            : new EndpointStatus(endpoint.Name, 0, false, resolved.Missing.GetValueOrDefault(endpoint, "")))];
+        return changes;
+    }
 }

@@ -13,16 +13,25 @@ public static class SortedLists
         if (old == next)
             yield break;
         var (i, j) = (0, 0);
-        while (i < old.Length || j < next.Length)
+        while (true)
         {
-            if (i < old.Length && j < next.Length && ReferenceEquals(old[i], next[j]))
-            {
-                (i, j) = (i + 1, j + 1);
-                continue;
-            }
-
+            var same = SameFrom(old.AsSpan()[i..], next.AsSpan()[j..]);
+            (i, j) = (i + same, j + same);
+            if (i == old.Length && j == next.Length)
+                yield break;
             var order = i == old.Length ? 1 : j == next.Length ? -1 : name(old[i]).CompareTo(name(next[j]));
             yield return (order <= 0 ? old[i++] : null, order >= 0 ? next[j++] : null);
         }
+    }
+
+    /// <summary>How many of the first are the same objects: of ten thousand, nearly all.</summary>
+    private static int SameFrom<T>(ReadOnlySpan<T> old, ReadOnlySpan<T> next)
+        where T : class
+    {
+        var count = Math.Min(old.Length, next.Length);
+        for (var i = 0; i < count; i++)
+            if (!ReferenceEquals(old[i], next[i]))
+                return i;
+        return count;
     }
 }

@@ -59,7 +59,7 @@ internal static partial class PolicyScale
 
     private static AgentProcess Ready(NodeBox box)
     {
-        var agent = box.StartAgent("--log-level", "info");
+        var agent = box.StartAgent("--log-level", "debug");
         Eventually.True(() => agent.HasExited || box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 200, "the agent is ready", TimeSpan.FromSeconds(180));
         return agent.HasExited ? throw new InvalidOperationException($"the agent ended with {agent.ExitCode}:\n{agent.Log}") : agent;
     }

@@ -2,10 +2,17 @@ using System.Globalization;
 using NodeMesh.Bench;
 using NodeMesh.Testing;
 
-// usage: bench [l4] [l7] [memory] [scale] [policies] [services] [nodeport] [programs] [pods] [kubernetes] [--rounds N] [--seconds N] [--services N] [--changes N] [--pods N] [--churn SECONDS]; nothing named: all
+string[] benches = ["memory", "l4", "l7", "scale", "policies", "services", "nodeport", "programs", "pods", "kubernetes"];
+string[] numbers = ["--rounds", "--seconds", "--services", "--changes", "--pods", "--churn"];
+if (args.Where((a, i) => !benches.Contains(a) && !numbers.Contains(a) && !(i > 0 && numbers.Contains(args[i - 1]) && int.TryParse(a, out _))).Any())
+{
+    Console.Error.WriteLine($"usage: bench [{string.Join("] [", benches)}] [{string.Join(" N] [", numbers)} N]; nothing named: all");
+    return 2;
+}
+
 var rounds = Number("--rounds", 5);
 var seconds = Number("--seconds", 4);
-var named = args.Where(a => a is "l4" or "l7" or "memory" or "scale" or "policies" or "services" or "nodeport" or "programs" or "pods" or "kubernetes").ToHashSet();
+var named = benches.Intersect(args).ToHashSet();
 
 var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
 Console.WriteLine($"{cpu}, {Environment.ProcessorCount} cores, Linux {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}, {DateTime.UtcNow:yyyy-MM-dd}");

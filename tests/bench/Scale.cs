@@ -16,7 +16,7 @@ internal static partial class Scale
         using var box = new NodeBox();
         var files = Write(box, services, backends);
         var started = DateTime.UtcNow;
-        using var agent = box.StartAgent("--log-level", "info");
+        using var agent = box.StartAgent("--log-level", "debug");
         Eventually.True(() => agent.HasExited || box.Node.Curl("http://127.0.0.1:9464/readyz").Status == 200, $"the agent is ready; its log:\n{Tail(agent)}", TimeSpan.FromSeconds(180));
         if (agent.HasExited)
             throw new InvalidOperationException($"the agent ended with {agent.ExitCode}:\n{Tail(agent)}");

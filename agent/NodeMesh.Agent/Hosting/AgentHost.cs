@@ -74,7 +74,7 @@ internal static class AgentHost
         pump = new PlanPump(facts.Current, (snapshot, plan, duration) =>
         {
             if (options.Node.ReplacesKubeProxy)
-                healthChecks.Set(HealthAnswer.Of(snapshot, options.Node.Name));
+                healthChecks.Take(snapshot, options.Node.Name);
             state.Mesh = new ObservedState.Seen(snapshot, plan);
             metrics.Observe(MetricCatalog.PlanDuration, duration);
             changes.Compiled(snapshot, plan.Diagnostics, duration);

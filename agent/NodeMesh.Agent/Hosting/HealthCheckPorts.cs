@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -54,6 +55,16 @@ internal sealed class HealthCheckPorts(Func<bool> isHealthy, ILogger log) : IDis
     private readonly Dictionary<ushort, Socket> _listeners = [];
     private readonly ConcurrentDictionary<ushort, HealthAnswer> _answers = new();
     private readonly CancellationTokenSource _stop = new();
+    private ImmutableArray<Service> _services = [];
+
+    /// <summary>Nothing is to do for services that it has, when each has its listener. One thread at a time.</summary>
+    public void Take(MeshSnapshot snapshot, string node)
+    {
+        if (snapshot.Services == _services && _listeners.Count == _answers.Count)
+            return;
+        Set(HealthAnswer.Of(snapshot, node));
+        _services = snapshot.Services;
+    }
 
     /// <summary>Opens and closes listeners as the services ask. One thread at a time.</summary>
     public void Set(IReadOnlyDictionary<ushort, HealthAnswer> answers)

@@ -21,21 +21,33 @@ internal sealed record PeerGroups(
     /// <summary>0: no rule names it.</summary>
     public uint NumberOf(uint identity) => Rows.TryGetValue(new PeerGroupKey { Identity = identity }, out var entry) ? entry.Group : 0;
 
-    /// <param name="old">What it was before; the result is the same without it.</param>
+    /// <param name="terms">Of the rules of the node's policies.</param>
     /// <param name="identities">Those that came, went or stand for something else since.</param>
-    public static PeerGroups Run(IEnumerable<PolicySet> sets, IReadOnlyList<(Identity? Old, Identity? New)> identities, PeerMatcher peers, PeerGroups old)
+    /// <param name="old">What it was before; the result is the same without it.</param>
+    public static PeerGroups Run(RowTable<ContentHash, PeerTerm> terms, IReadOnlyList<(Identity? Old, Identity? New)> identities, PeerMatcher peers, PeerGroups old)
+    {
+        var (come, gone) = (new List<PeerTerm>(), new HashSet<ContentHash>());
+        var touched = new List<ContentHash>();
+        RowTable<ContentHash, PeerTerm>.AddDifference(old.Terms, terms, touched);
+        foreach (var hash in touched)
+            if (!terms.TryGetValue(hash, out var term))
+                gone.Add(hash);
+            else if (!old.Terms.ContainsKey(hash))
+                come.Add(term);
+        if (come.Count + gone.Count + identities.Count == 0)
+            return old;
+
+        // Where numbers collide, they depend on each other, and all are given anew.
+        return (old.Terms.Count > 0 ? new PeerGroupsEdit(old, peers).Run(come, gone, identities) : null) ?? All(terms, peers);
+    }
+
+    public static RowTable<ContentHash, PeerTerm> TermsOf(IEnumerable<PolicySet> sets)
     {
         var terms = new Dictionary<ContentHash, PeerTerm>();
         foreach (var rule in sets.SelectMany(s => s.Ingress.Rules.Concat(s.Egress.Rules)))
             if (rule.Term is { } term)
                 terms.TryAdd(term.Hash, term);
-        var come = terms.Values.Where(t => !old.Terms.ContainsKey(t.Hash)).ToList();
-        var gone = old.Terms.Keys.Where(h => !terms.ContainsKey(h)).ToHashSet();
-        if (come.Count + gone.Count + identities.Count == 0)
-            return old;
-
-        // Where numbers collide, they depend on each other, and all are given anew.
-        return (old.Terms.Count > 0 ? new PeerGroupsEdit(old, peers).Run(come, gone, identities) : null) ?? All(RowTable<ContentHash, PeerTerm>.From(terms), peers);
+        return RowTable<ContentHash, PeerTerm>.From(terms);
     }
 
     private static PeerGroups All(RowTable<ContentHash, PeerTerm> terms, PeerMatcher peers)

@@ -16,33 +16,31 @@ internal static class PolicyStage
     public static PolicyTables Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PolicyTables old)
     {
         var local = LocalPods.Run(mesh.Workloads, node.NodeName, old.Local);
-        var findings = local.Findings.ToList();
-        var pods = Selections.Run(local.Pods, mesh.Policies, node.AuditsPolicies, identities, old);
-        var wanted = pods.Where(p => p.Set is not null).GroupBy(p => p.Set!.Hash).ToDictionary(g => g.Key, g => g.First().Set!);
-        var isSameRules = wanted.Count == old.Sets.Count && wanted.Keys.All(old.Sets.ContainsKey);
-        var (ruleIds, ruleNames) = isSameRules ? (old.RuleIds, old.RuleNames) : Rules(wanted.Values);
+        var selections = Selections.Run(local.Pods, mesh.Policies, node.AuditsPolicies, identities, old);
+        var isSameRules = ReferenceEquals(selections, old.Selections) || (selections.Sets.Count == old.Sets.Count && selections.Sets.Keys.All(old.Sets.ContainsKey));
+        var (ruleIds, ruleNames, terms) = isSameRules ? (old.RuleIds, old.RuleNames, old.Groups.Terms) : Rules(selections.Sets.Values);
         var difference = old.Sets.Count == 0 ? [] : IdentityTable.Difference(old.Identities, identities);
-        var groups = PeerGroups.Run(wanted.Values, difference, new PeerMatcher(identities), old.Groups);
-        var sets = Rows(wanted, ruleIds, groups, old);
-        ImmutableArray<SetRows> fitting = [.. PolicyFit.Choose(sets.Values, node.PolicyRoom)];
-        var next = Join(fitting, old) with
+        var groups = PeerGroups.Run(terms, difference, new PeerMatcher(identities), old.Groups);
+        var sets = Rows(selections.Sets, ruleIds, groups, isSameRules, old);
+        var next = Join([.. PolicyFit.Choose(sets.Values, node.PolicyRoom)], old) with
         {
             Policies = mesh.Policies,
             AreAudited = node.AuditsPolicies,
             Local = local,
             Identities = identities,
             Groups = groups,
-            Pods = pods.ToDictionary(p => p.Pod.Name),
+            Selections = selections,
             Sets = sets,
             RuleIds = ruleIds,
             RuleNames = ruleNames,
-            SetNames = Names(pods, sets, old.SetNames),
+            SetNames = ReferenceEquals(selections, old.Selections) ? old.SetNames : Names(selections, sets, old.SetNames),
         };
 
-        var inForce = fitting.Select(rows => rows.Id).ToHashSet();
-        var endpoints = ImmutableArray.CreateBuilder<EndpointPlan>();
+        var findings = local.Findings.ToBuilder();
+        var inForce = next.Fitting.Select(rows => rows.Id).ToHashSet();
+        var endpoints = ImmutableArray.CreateBuilder<EndpointPlan>(selections.Pods.Length);
         var dialled = new HashSet<IpAddr>();
-        foreach (var pod in pods)
+        foreach (var pod in selections.Pods)
         {
             var rows = pod.Set is { } set ? sets[set.Hash] : null;
             var isHeld = rows is not null && !inForce.Contains(rows.Id);
@@ -56,23 +54,25 @@ internal static class PolicyStage
 
         return next with
         {
-            Endpoints = endpoints.ToImmutable(),
-            Dialled = new Dialled(dialled, fitting.SelectMany(rows => rows.Dialled(identities, groups)).ToHashSet()),
-            Findings = [.. findings],
+            Endpoints = endpoints.MoveToImmutable(),
+            Dialled = new Dialled(dialled, next.Fitting.SelectMany(rows => rows.Dialled(identities, groups)).ToHashSet()),
+            Findings = findings.ToImmutable(),
         };
     }
 
-    private static (IdSpace Ids, ImmutableSortedDictionary<uint, string> Names) Rules(IEnumerable<PolicySet> sets)
+    private static (IdSpace Ids, ImmutableSortedDictionary<uint, string> Names, RowTable<ContentHash, PeerTerm> Terms) Rules(IEnumerable<PolicySet> sets)
     {
         var names = new Dictionary<ContentHash, string>();
         foreach (var rule in sets.SelectMany(s => s.Ingress.Rules.Concat(s.Egress.Rules)))
             names[rule.NameHash] = rule.Name;
         var ids = IdSpace.Assign(names.Keys.ToDictionary(h => h, _ => 1));
-        return (ids, names.ToImmutableSortedDictionary(n => ids.Of(n.Key), n => n.Value));
+        return (ids, names.ToImmutableSortedDictionary(n => ids.Of(n.Key), n => n.Value), PeerGroups.TermsOf(sets));
     }
 
-    private static Dictionary<ContentHash, SetRows> Rows(Dictionary<ContentHash, PolicySet> sets, IdSpace ruleIds, PeerGroups groups, PolicyTables old)
+    private static IReadOnlyDictionary<ContentHash, SetRows> Rows(IReadOnlyDictionary<ContentHash, PolicySet> sets, IdSpace ruleIds, PeerGroups groups, bool isSameRules, PolicyTables old)
     {
+        if (isSameRules && ReferenceEquals(groups, old.Groups))
+            return old.Sets;
         var ids = IdSpace.Assign(sets.Keys.ToDictionary(h => h, _ => 1));
         var byTerm = new Lazy<ILookup<ContentHash, PeerGroup>>(() => groups.ByHash.Values.SelectMany(g => g.Matches.Select(m => (m.Term.Hash, Group: g))).ToLookup(m => m.Hash, m => m.Group));
         var (gone, come) = Difference(old.Groups, groups);
@@ -104,6 +104,8 @@ internal static class PolicyStage
     /// <summary>The rows of all sets that fit, by way of what differs.</summary>
     private static PolicyTables Join(ImmutableArray<SetRows> fitting, PolicyTables old)
     {
+        if (fitting.AsSpan().SequenceEqual(old.Fitting.AsSpan(), ReferenceEqualityComparer.Instance))
+            return old;
         var (classes, verdicts, http) = (old.Classes.ToBuilder(), old.Verdicts.ToBuilder(), old.Http.ToBuilder());
         var before = old.Fitting.ToDictionary(rows => rows.Id);
         foreach (var rows in fitting)
@@ -124,11 +126,11 @@ internal static class PolicyStage
         }
     }
 
-    private static ImmutableSortedDictionary<uint, string> Names(IEnumerable<PodPolicies> pods, Dictionary<ContentHash, SetRows> sets, ImmutableSortedDictionary<uint, string> old)
+    private static ImmutableSortedDictionary<uint, string> Names(Selections selections, IReadOnlyDictionary<ContentHash, SetRows> sets, ImmutableSortedDictionary<uint, string> old)
     {
         // Policies that say nothing to a pod are in its set's name alone: of pods with one set the first names it.
         var names = new Dictionary<uint, string>();
-        foreach (var pod in pods)
+        foreach (var pod in selections.Pods)
             if (pod.Set is { } set)
                 names.TryAdd(sets[set.Hash].Id, set.Name);
         return names.Count == old.Count && names.All(n => old.TryGetValue(n.Key, out var name) && name == n.Value) ? old : names.ToImmutableSortedDictionary();
@@ -136,7 +138,11 @@ internal static class PolicyStage
 
     private static EndpointPlan Endpoint(Workload pod, uint set, bool isHeld, IdentityTable identities)
     {
-        ImmutableArray<IpAddr> addresses = [.. pod.Addresses.Where(a => identities.Owns(pod, a)).Distinct()];
+        // A pod's own list, unless another pod has one of them.
+        var addresses = pod.Addresses;
+        for (var i = 0; i < pod.Addresses.Length; i++)
+            if (!identities.Owns(pod, pod.Addresses[i]) || pod.Addresses.AsSpan()[..i].Contains(pod.Addresses[i]))
+                addresses = [.. pod.Addresses.Where(a => identities.Owns(pod, a)).Distinct()];
         var identity = addresses.Length > 0 ? identities.Of(addresses[0]) : (uint)IdentityId.Unknown;
         return new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set) { IsHeld = isHeld };
     }

@@ -6,11 +6,6 @@ using NodeMesh.Plan.Abi;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>A pod of this node and what policies say to it.</summary>
-/// <param name="Selecting">In the order of judging.</param>
-/// <param name="Set">Null when no policy selects it.</param>
-internal sealed record PodPolicies(Workload Pod, ImmutableArray<Policy> Selecting, PolicySet? Set);
-
 /// <summary>Policy as it was compiled last: the rows, and what made them, so that a change costs what it changes.</summary>
 /// <param name="Sets">By content; also those that do not fit.</param>
 /// <param name="Fitting">Those whose rows are in the tables.</param>
@@ -21,9 +16,9 @@ internal sealed record PolicyTables(
     LocalPods Local,
     IdentityTable Identities,
     PeerGroups Groups,
-    IReadOnlyDictionary<ObjectName, PodPolicies> Pods,
+    Selections Selections,
     IReadOnlyDictionary<ContentHash, SetRows> Sets,
-    IReadOnlyList<SetRows> Fitting,
+    ImmutableArray<SetRows> Fitting,
     IdSpace RuleIds,
     RowTable<ClassKey, ClassEntry> Classes,
     RowTable<VerdictKey, VerdictEntry> Verdicts,
@@ -35,7 +30,7 @@ internal sealed record PolicyTables(
     ImmutableArray<Diagnostic> Findings)
 {
     public static readonly PolicyTables Empty = new(
-        [], false, LocalPods.None, IdentityTable.Empty, PeerGroups.Empty, new Dictionary<ObjectName, PodPolicies>(), new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
+        [], false, LocalPods.None, IdentityTable.Empty, PeerGroups.Empty, Selections.None, new Dictionary<ContentHash, SetRows>(), [], IdSpace.Empty,
         RowTable<ClassKey, ClassEntry>.Empty, RowTable<VerdictKey, VerdictEntry>.Empty, RowTable<VerdictKey, HttpPolicyPlan>.Empty,
         ImmutableSortedDictionary<uint, string>.Empty, ImmutableSortedDictionary<uint, string>.Empty, [], Dialled.Nobody, []);
 }

@@ -45,6 +45,8 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
     private List<NetInterface> _host = [];
     private HashSet<int> _addressed = [];
     private Dictionary<(ObjectName, Attachment), PodLink> _links = [];
+    private ImmutableArray<EndpointPlan> _endpoints;
+    private ResolvedInterfaces? _settled;
 
     // Pods that were not found by their uids, and the namespaces that they were then in.
     private readonly Dictionary<string, string> _awaited = new(StringComparer.Ordinal);
@@ -63,9 +65,12 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
 
     /// <param name="look">Reads the host again. Without it only for a pod that is new; then there must have been no notice of an interface or address since the last time.</param>
     /// <param name="anew">Also asks namespaces of which nothing says that they changed: within one, a link address may be set.</param>
-    public ResolvedInterfaces Resolve(IReadOnlyCollection<EndpointPlan> endpoints, bool look, bool anew)
+    /// <returns>The very object of the last time when nothing can be otherwise.</returns>
+    public ResolvedInterfaces Resolve(ImmutableArray<EndpointPlan> endpoints, bool look, bool anew)
     {
         var arrived = HasArrival();
+        if (!look && !anew && !arrived && endpoints == _endpoints && _settled is { } same)
+            return same;
         look |= anew || arrived || endpoints.Any(e => !_links.ContainsKey((e.Name, e.Attachment)));
         var host = look ? RtLinks.Dump(netlink) : _host;
         var known = anew || arrived || !host.SequenceEqual(_host) ? [] : _links;
@@ -124,7 +129,10 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
             };
         _cookies = cookies;
         (_host, _links) = (host, links.Where(l => l.Value.Mtu > 0).ToDictionary(l => (l.Key.Name, l.Key.Attachment), l => l.Value));
-        return new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
+        var resolved = new ResolvedInterfaces(links, missing, Devices(host, found.Values.Select(f => f.Ifindex).ToHashSet()));
+        _endpoints = endpoints;
+        _settled = _links.Count == endpoints.Length && !links.Any(l => l.Key.Addresses.Length + l.Value.Addresses.Length == 0) ? resolved : null;
+        return resolved;
     }
 
     /// <summary>The interface of a pod's last sandbox is not that of its next one.</summary>

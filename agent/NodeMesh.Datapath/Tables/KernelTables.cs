@@ -33,6 +33,8 @@ internal sealed class KernelTables : IDisposable
     private readonly PolicyEpoch _epoch;
     private readonly PolicySwitch _switch;
     private readonly IRowWriter _rows;
+    private IReadOnlyDictionary<EndpointPlan, PodLink>? _found;
+    private bool _haveOwnAddresses;
     private bool _datagramsMoved;
 
     // In this round nobody's identity changes.
@@ -77,6 +79,10 @@ internal sealed class KernelTables : IDisposable
         _classes.SetDesired(plan.Classes);
         _verdicts.SetDesired(plan.Verdicts);
 
+        // Where pods are changes with few plans; whose an address is that only a pod's interface has may change with any.
+        if (ReferenceEquals(endpoints, _found) && !_haveOwnAddresses)
+            return;
+        (_found, _haveOwnAddresses) = (endpoints, endpoints.Values.Any(l => l.Addresses.Length > 0));
         var rows = new Dictionary<EndpointKey, EndpointEntry>();
         var pods = new Dictionary<PodKey, PodEntry>();
         _unfitSets.Clear();

@@ -21,16 +21,14 @@ internal static class Merge
         {
             var from = at;
             at = Find(old, at, key, name);
-            for (; from < at; from++)
-                result.Add(old[from]);
+            result.AddRange(old.AsSpan()[from..at]);
             var was = at < old.Length && name(old[at]).CompareTo(key) == 0 ? old[at++] : null;
             isOther |= !ReferenceEquals(was, value);
             if (value is not null)
                 result.Add(value);
         }
 
-        for (; at < old.Length; at++)
-            result.Add(old[at]);
+        result.AddRange(old.AsSpan()[at..]);
         return isOther ? result.DrainToImmutable() : old;
     }
 
