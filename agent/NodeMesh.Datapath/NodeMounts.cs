@@ -9,13 +9,14 @@ public static class NodeMounts
 {
     private const string CgroupRoot = "/sys/fs/cgroup";
 
-    /// <summary>Mounts what is not mounted.</summary>
-    /// <param name="mountNamespace">Of whom: such as /proc/1/ns/mnt; empty: of the caller.</param>
+    /// <summary>Mounts what is not mounted. Where the caller sees both already, nobody else's namespace is entered: not everywhere one may.</summary>
+    /// <param name="mountNamespace">Whose mounts they are to be, such as /proc/1/ns/mnt; empty: the caller's.</param>
     /// <param name="bpffs">Where the BPF file system is to be.</param>
     /// <returns>What was mounted, in words; empty when all was there.</returns>
     /// <exception cref="SyscallException">It could not be.</exception>
     public static IReadOnlyList<string> Ensure(string mountNamespace, string bpffs) =>
-        mountNamespace.Length > 0 ? MountNamespace.Run(mountNamespace, () => Ensure(bpffs)) : Ensure(bpffs);
+        FileSystems.IsBpffs(bpffs) && Cgroups.Find("").Length > 0 ? []
+        : mountNamespace.Length > 0 ? MountNamespace.Run(mountNamespace, () => Ensure(bpffs)) : Ensure(bpffs);
 
     private static List<string> Ensure(string bpffs)
     {

@@ -59,18 +59,22 @@ public sealed class CapabilityTests
         Eventually.True(() => File.ReadAllText($"/proc/{node.Pid}/comm").Trim() == "sleep", "the node has started");
         Assert.That((Has("bpf"), Has("cgroup2")), Is.EqualTo((false, false)));
 
-        CommandResult Mount() => Shell.Run("setpriv", [.. NodeBox.With(OfDaemonSet("mount"))[1..], RepoRoot.AgentBinary, "mount", $"--mount-namespace=/proc/{node.Pid}/ns/mnt"]);
-        Assert.That(Mount().MustSucceed("nodemesh mount").Output, Does.Contain("mounted a BPF file system at /sys/fs/bpf").And.Contain("mounted cgroup2 at /sys/fs/cgroup"));
+        // In the pod, which sees of the node what it was given.
+        CommandResult Mount(string pod) => Shell.Run("unshare", ["--mount", "sh", "-c", $"{pod} && exec \"$@\"", "sh", .. NodeBox.With(OfDaemonSet("mount")), RepoRoot.AgentBinary, "mount", $"--mount-namespace=/proc/{node.Pid}/ns/mnt"]);
+        Assert.That(Mount("true").MustSucceed("nodemesh mount").Output, Is.EqualTo("all was mounted already\n"));
+        Assert.That((Has("bpf"), Has("cgroup2")), Is.EqualTo((false, false)), "what the pod sees is the node's");
+        const string blind = "mount -t tmpfs none /sys/fs/bpf";
+        Assert.That(Mount(blind).MustSucceed("nodemesh mount").Output, Does.Contain("mounted a BPF file system at /sys/fs/bpf").And.Contain("mounted cgroup2 at /sys/fs/cgroup"));
         Assert.That((Has("bpf"), Has("cgroup2")), Is.EqualTo((true, true)));
         var before = File.ReadAllText(mounts);
-        Assert.That(Mount().MustSucceed("nodemesh mount").Output, Is.EqualTo("all was mounted already\n"));
+        Assert.That(Mount(blind).MustSucceed("nodemesh mount").Output, Is.EqualTo("all was mounted already\n"));
         Assert.That(File.ReadAllText(mounts), Is.EqualTo(before));
     }
 
     [Test]
     public void Mounting_says_which_privilege_is_missing()
     {
-        var result = Shell.Run("setpriv", [.. NodeBox.With(["net_raw"])[1..], RepoRoot.AgentBinary, "mount", "--mount-namespace=/proc/1/ns/mnt"]);
+        var result = Shell.Run("unshare", ["--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/bpf && exec \"$@\"", "sh", .. NodeBox.With(["net_raw"]), RepoRoot.AgentBinary, "mount", "--mount-namespace=/proc/1/ns/mnt"]);
         Assert.That(result.ExitCode, Is.EqualTo(10));
         Assert.That(result.Errors, Does.StartWith("nodemesh mount: ").And.Contain("CAP_SYS_PTRACE"));
     }

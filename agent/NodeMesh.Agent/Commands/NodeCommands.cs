@@ -40,7 +40,7 @@ internal static class NodeCommands
             new Example("nodemesh mount", "Once, on a node without systemd"),
             new Example("nodemesh mount --mount-namespace /proc/1/ns/mnt", "From a container that sees the node's processes"));
         var options = OptionBinding.To(verb, [OptionTable.Bpffs]);
-        var where = new Option<string>("--mount-namespace") { Description = "Mount them for the processes of this mount namespace, not for this one", HelpName = "FILE", DefaultValueFactory = _ => "" };
+        var where = new Option<string>("--mount-namespace") { Description = "Mount them for the processes of this mount namespace, unless they are seen in this one already", HelpName = "FILE", DefaultValueFactory = _ => "" };
         verb.Options.Add(where);
         verb.Does(parse =>
         {
