@@ -14,13 +14,15 @@ internal sealed record AttachPart(Routes.RouteAttachments Attachments, Immutable
 
 /// <summary>The parts of a plan with the input that each was made from: a part whose input is the same need not be made again.</summary>
 internal sealed class CompilerMemory(
-    MeshSnapshot mesh, NodeFacts node, PolicyExpansion expansion, PolicyTables policy, AttachPart attach, ServiceTables services, PlanBuilder routes, IdentityRows identities)
+    MeshSnapshot mesh, NodeFacts node, NodePods here, PolicyExpansion expansion, PolicyTables policy, AttachPart attach, ServiceTables services, PlanBuilder routes, IdentityRows identities)
     : PlanMemory
 {
     /// <summary>With its policies expanded.</summary>
     public MeshSnapshot Mesh => mesh;
 
     public NodeFacts Node => node;
+
+    public NodePods Here => here;
 
     public PolicyExpansion Expansion => expansion;
 

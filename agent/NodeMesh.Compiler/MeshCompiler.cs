@@ -23,15 +23,16 @@ public static class MeshCompiler
         var expansion = PolicyExpansion.Run(mesh, before?.Expansion ?? PolicyExpansion.Empty); // services and nodes that policies name, as addresses
         mesh = mesh with { Policies = expansion.Meant };
         var view = NodeView.Of(mesh, node);
+        var here = NodePods.Of(mesh.Workloads, node.NodeName, before?.Here ?? NodePods.None);
         var catalog = new Lazy<ServiceCatalog>(() => ServiceCatalog.Build(mesh, view, previous.Proxy));
 
         var policy = before is not null && before.HasSamePolicyInput(mesh, node)
             ? before.Policy
-            : Policy(mesh, node, before?.Policy ?? PolicyTables.Empty);                // default deny is a row, not a missing row
+            : Policy(mesh, node, here, before?.Policy ?? PolicyTables.Empty);          // default deny is a row, not a missing row
         var attach = before is not null && before.HasSameRouteInput(mesh, node) && !Speaks(before.Attach, before.Mesh.Services, mesh.Services)
             ? before.Attach
             : Attach(mesh, catalog, previous.Proxy, before?.Attach);                   // which routes shape which service ports
-        var services = ServiceStage.Run(mesh, node, view, attach.L7, before?.Services ?? ServiceTables.Empty, out var touched); // load balancing in the kernel
+        var services = ServiceStage.Run(mesh, node, view, here, attach.L7, before?.Services ?? ServiceTables.Empty, out var touched); // load balancing in the kernel
         var routes = before is not null && ReferenceEquals(attach, before.Attach) && ReferenceEquals(policy.Identities.Namespaces, before.Policy.Identities.Namespaces)
             && !touched.Any(t => attach.Services.Contains(t.Name))
             ? before.Routes
@@ -40,15 +41,15 @@ public static class MeshCompiler
         var identities = before is not null && ReferenceEquals(policy, before.Policy) && ReferenceEquals(routes, before.Routes)
             ? before.Identities
             : IdentityRows.Of(policy.Identities, policy.Dialled.And(routes.DialledAddresses), before?.Identities ?? IdentityRows.Empty); // who has which address
-        return PlanJoin.Join(new CompilerMemory(mesh, node, expansion, policy, attach, services, routes, identities), before, previous);
+        return PlanJoin.Join(new CompilerMemory(mesh, node, here, expansion, policy, attach, services, routes, identities), before, previous);
     }
 
     /// <summary>Policy alone, for questions about it: of services counts only what policies say of their backends.</summary>
     internal static MeshPlan CompilePolicies(MeshSnapshot mesh, NodeFacts node) => Compile(
         mesh with { Policies = PolicyExpansion.Run(mesh, PolicyExpansion.Empty).Meant, Services = [], Routes = [], Gateways = [], Certificates = [] }, node);
 
-    private static PolicyTables Policy(MeshSnapshot mesh, NodeFacts node, PolicyTables before) =>
-        PolicyStage.Run(mesh, node, IdentityStage.Run(mesh, node, before.Identities), before);
+    private static PolicyTables Policy(MeshSnapshot mesh, NodeFacts node, NodePods here, PolicyTables before) =>
+        PolicyStage.Run(mesh, node, here, IdentityStage.Run(mesh, node, before.Identities), before);
 
     private static AttachPart Attach(MeshSnapshot mesh, Lazy<ServiceCatalog> catalog, ProxyPlan previous, AttachPart? before)
     {

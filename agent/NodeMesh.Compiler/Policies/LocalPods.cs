@@ -3,23 +3,23 @@ using NodeMesh.Model;
 
 namespace NodeMesh.Compiler.Policies;
 
-/// <summary>The pods whose policy this node enforces. Of ten thousand in a cluster they are a hundred, so the others are not looked at again with every change.</summary>
-/// <param name="All">The cluster's, sorted, that they were chosen from.</param>
-internal sealed record LocalPods(ImmutableArray<Workload> All, string NodeName, ImmutableArray<Workload> Pods, ImmutableArray<Diagnostic> Findings)
+/// <summary>The pods whose policy this node enforces.</summary>
+/// <param name="From">Those that they were chosen from.</param>
+internal sealed record LocalPods(ImmutableArray<Workload> From, ImmutableArray<Workload> Pods, ImmutableArray<Diagnostic> Findings)
 {
-    public static readonly LocalPods None = new([], "", [], []);
+    public static readonly LocalPods None = new([], [], []);
 
     /// <param name="old">What was chosen before; the result is the same without it.</param>
-    public static LocalPods Run(ImmutableArray<Workload> all, string nodeName, LocalPods old)
+    public static LocalPods Run(NodePods here, LocalPods old)
     {
-        if (old.NodeName == nodeName && !SortedLists.Difference(old.All, all, w => w.Name).Any(d => MayBeHere(d.Old, nodeName) || MayBeHere(d.New, nodeName)))
-            return old with { All = all };
+        if (here.Pods == old.From)
+            return old;
         var (pods, findings) = (ImmutableArray.CreateBuilder<Workload>(), ImmutableArray.CreateBuilder<Diagnostic>());
-        foreach (var pod in all)
+        foreach (var pod in here.Pods)
         {
-            var isHere = pod.NodeName == nodeName && nodeName.Length > 0;
-            if (pod.HostNetwork || (!isHere && pod.NodeName.Length > 0))
+            if (pod.HostNetwork)
                 continue;
+            var isHere = pod.NodeName.Length > 0;
             if (isHere ? pod.Attachment.IsKnown : pod.Attachment.IsNamed)
                 pods.Add(pod);
             else if (isHere)
@@ -28,9 +28,6 @@ internal sealed record LocalPods(ImmutableArray<Workload> All, string NodeName, 
                     "no policy is enforced for it here", pod.Location));
         }
 
-        return new LocalPods(all, nodeName, pods.ToImmutable(), findings.ToImmutable());
+        return new LocalPods(here.Pods, pods.ToImmutable(), findings.ToImmutable());
     }
-
-    /// <summary>A pod that names no node is anywhere.</summary>
-    private static bool MayBeHere(Workload? pod, string nodeName) => pod is not null && (pod.NodeName.Length == 0 || pod.NodeName == nodeName);
 }

@@ -13,9 +13,9 @@ namespace NodeMesh.Compiler.Policies;
 internal static class PolicyStage
 {
     /// <param name="old">What was compiled before; the result is the same without it.</param>
-    public static PolicyTables Run(MeshSnapshot mesh, NodeFacts node, IdentityTable identities, PolicyTables old)
+    public static PolicyTables Run(MeshSnapshot mesh, NodeFacts node, NodePods here, IdentityTable identities, PolicyTables old)
     {
-        var local = LocalPods.Run(mesh.Workloads, node.NodeName, old.Local);
+        var local = LocalPods.Run(here, old.Local);
         var selections = Selections.Run(local.Pods, mesh.Policies, node.AuditsPolicies, identities, old);
         var isSameRules = ReferenceEquals(selections, old.Selections) || (selections.Sets.Count == old.Sets.Count && selections.Sets.Keys.All(old.Sets.ContainsKey));
         var (ruleIds, ruleNames, terms) = isSameRules ? (old.RuleIds, old.RuleNames, old.Groups.Terms) : Rules(selections.Sets.Values);

@@ -9,14 +9,9 @@ namespace NodeMesh.Compiler.Services;
 internal static class HostPortFrontends
 {
     /// <summary>Pods of this node with host ports, by name.</summary>
-    /// <param name="old">What was compiled before, for the same node; the result is the same without it.</param>
-    public static ImmutableArray<Workload> Pods(ImmutableArray<Workload> all, NodeView node, ServiceTables old)
-    {
-        return SortedLists.Difference(old.Workloads, all, w => w.Name).Any(d => Has(d.Old) || Has(d.New)) ? [.. all.Where(Has)] : old.HostPortPods;
-
-        bool Has(Workload? pod) =>
-            pod is { HostPorts.Length: > 0, Addresses.Length: > 0 } && node is { ServesOutside: true, Name.Length: > 0 } && pod.NodeName == node.Name;
-    }
+    public static ImmutableArray<Workload> Pods(NodePods here, NodeView node) => node is { ServesOutside: true, Name.Length: > 0 }
+        ? [.. here.Pods.Where(pod => pod is { HostPorts.Length: > 0, Addresses.Length: > 0 } && pod.NodeName == node.Name)]
+        : [];
 
     public static Fragment Of(Workload pod, NodeView node, ImmutableHashSet<BusyPort> busy)
     {

@@ -13,10 +13,10 @@ internal static class ServiceStage
     /// <param name="old">What was compiled before; the result is the same without it.</param>
     /// <param name="touched">Sources whose frontends or backends may be others than before.</param>
     public static ServiceTables Run(
-        MeshSnapshot mesh, NodeFacts facts, NodeView node, ImmutableHashSet<ServicePortName> l7, ServiceTables old, out IReadOnlySet<SourceKey> touched)
+        MeshSnapshot mesh, NodeFacts facts, NodeView node, NodePods here, ImmutableHashSet<ServicePortName> l7, ServiceTables old, out IReadOnlySet<SourceKey> touched)
     {
         var from = old.Node is { } was && was.SameAs(node) ? old : ServiceTables.Empty with { Node = node };
-        var pods = HostPortFrontends.Pods(mesh.Workloads, node, from);
+        var pods = HostPortFrontends.Pods(here, node);
         var changes = new Dictionary<SourceKey, Fragment?>();
 
         foreach (var (gone, service) in SortedLists.Difference(from.Services, mesh.Services, s => s.Name))
@@ -36,7 +36,7 @@ internal static class ServiceStage
         var edit = new ServiceEdit(from);
         var next = changes.Count == 0 ? from : edit.Apply(changes);
         touched = ReferenceEquals(from, old) ? edit.Touched : next.Fragments.Keys.Concat(old.Fragments.Keys).ToHashSet();
-        return next with { Services = mesh.Services, Workloads = mesh.Workloads, HostPortPods = pods, Gateways = mesh.Gateways, Busy = facts.BusyPorts, L7 = l7 };
+        return next with { Services = mesh.Services, HostPortPods = pods, Gateways = mesh.Gateways, Busy = facts.BusyPorts, L7 = l7 };
     }
 
     /// <summary>Sources that are the same and yet mean something else: a route came or went, or a process listens on one of their ports.</summary>

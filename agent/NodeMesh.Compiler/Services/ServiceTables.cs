@@ -11,7 +11,6 @@ namespace NodeMesh.Compiler.Services;
 internal sealed record ServiceTables(
     NodeView? Node,
     ImmutableArray<Service> Services,
-    ImmutableArray<Workload> Workloads,
     ImmutableArray<Workload> HostPortPods,
     ImmutableArray<Gateway> Gateways,
     ImmutableHashSet<BusyPort> Busy,
@@ -23,7 +22,7 @@ internal sealed record ServiceTables(
     ServiceRows Rows)
 {
     public static readonly ServiceTables Empty = new(
-        null, [], [], [], [], [], [], RowTable<SourceKey, Fragment>.Empty, RowTable<FrontendKey, ImmutableArray<Claimant>>.Empty,
+        null, [], [], [], [], [], RowTable<SourceKey, Fragment>.Empty, RowTable<FrontendKey, ImmutableArray<Claimant>>.Empty,
         RowTable<SourceKey, ImmutableArray<Diagnostic>>.Empty, ServiceIds.Empty, ServiceRows.Empty);
 
     /// <summary>Those of its frontends that a source has; what a Gateway has is its listeners' own.</summary>
