@@ -241,7 +241,8 @@ internal sealed class ClusterPod(PodBox box, string[] ports, string labels, stri
 
     public string AllLabels => $"'pod':'{Name}'{Labels}";
 
-    public string Ask(string protocol, string address, int port, int sourcePort = 0) => Agnhost!.Ask(protocol, address, port, sourcePort);
+    /// <inheritdoc cref="Agnhost.AskAsync"/>
+    public string Ask(string protocol, string address, int port, bool isBrief = false) => Agnhost!.Ask(protocol, address, port, isBrief: isBrief);
 
     public override string ToString() => $"{Namespace}/{Name}";
 }

@@ -91,7 +91,7 @@ public abstract class PolicyMatrix
             from client in Services.Keys
             from server in Services.Keys
             from at in (string[])[server.Address, server.Address6, Services[server].Address, Services[server].Address6]
-            select (Client: client, Server: server, At: at, Answer: client.Agnhost!.AskAsync(protocol, at, port));
+            select (Client: client, Server: server, At: at, Answer: client.Agnhost!.AskAsync(protocol, at, port, isBrief: true));
         var wrong = new List<string>();
         foreach (var (client, server, at, answer) in probes.ToArray())
         {
@@ -110,6 +110,6 @@ public abstract class PolicyMatrix
         _canaryIsClosed = !_canaryIsClosed;
         Cluster.PutPolicy("canary", "canary", $"{{'podSelector':{{}},'policyTypes':['Ingress'],'ingress':[{(_canaryIsClosed ? "" : "{}")}]}}");
         var asks = Pod("z/c").Agnhost!;
-        Eventually.True(() => asks.Ask("tcp", _canary.Address, 80).StartsWith("canary", StringComparison.Ordinal) != _canaryIsClosed, "the last policy is in force");
+        Eventually.True(() => asks.Ask("tcp", _canary.Address, 80, isBrief: true).StartsWith("canary", StringComparison.Ordinal) != _canaryIsClosed, "the last policy is in force");
     }
 }

@@ -44,6 +44,7 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
     [TearDown]
     public void EndServices()
     {
+        _cluster.DeletePolicies();
         foreach (var service in _cluster.Api.Store.List("services", "e2e", "").Objects)
             _cluster.DeleteService("e2e", (string)service["metadata"]!["name"]!);
         foreach (var server in _servers)
@@ -227,14 +228,13 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
         var one = StartServer("one");
         var two = StartServer("two");
         _cluster.PutPolicy("e2e", "known-only", "{'podSelector':{'matchLabels':{'app':'web'}},'policyTypes':['Ingress'],'ingress':[{'from':[{'podSelector':{'matchLabels':{'app':'web'}}}]}]}");
-        Eventually.True(() => !_client.Ask("tcp", two.Address, 80).StartsWith("two", StringComparison.Ordinal), "the policy is in force");
+        Eventually.True(() => !_client.Ask("tcp", two.Address, 80, isBrief: true).StartsWith("two", StringComparison.Ordinal), "the policy is in force");
         _cluster.Terminate(one);
         _cluster.Terminate(two);
         PutService(s_both);
         Answers([two.Agnhost!], "tcp", Vip, 80, "one", "two");
         Assert.That(one.Ask("tcp", two.Address, 80), Is.EqualTo($"two as {one.Address}"));
-        Assert.That(_client.Ask("tcp", two.Address, 80), Does.Not.StartWith("two"));
-        _cluster.DeletePolicies();
+        Assert.That(_client.Ask("tcp", two.Address, 80, isBrief: true), Does.Not.StartWith("two"));
     }
 
     [Test]
@@ -284,7 +284,7 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
             var server = StartServer(name);
             foreach (var (agnhost, port) in (IEnumerable<(Agnhost, int)>)[(_client.Agnhost!, 12345), (_host, 12346)])
                 foreach (var address in (string[])[Vip, Vip6])
-                    Eventually.True(() => agnhost.Ask("udp", address, 80, port).StartsWith(name + " ", StringComparison.Ordinal), $"{name} answers at {address}");
+                    Eventually.True(() => agnhost.Ask("udp", address, 80, port, isBrief: true).StartsWith(name + " ", StringComparison.Ordinal), $"{name} answers at {address}");
             StopServer(server);
         }
     }
@@ -303,6 +303,31 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
         Answers([_host, _client.Agnhost!], "udp", NodeBox.NodeAddress, 54323, "three");
         var bound = _cluster.Box.Node.Run("sh", "-c", $"socat -T 20 - TCP4:127.0.0.1:54323,bind={NodeBox.NodeAddress}");
         Assert.That(bound.Output, Does.StartWith("one as "), bound.Errors);
+    }
+
+    /// <summary>Services by SCTP are kube-proxy's, and nothing of the agent's is in their way; policies judge it everywhere, by the pod that was reached.</summary>
+    [Test]
+    public void Sctp_is_judged_by_policy_and_services_of_it_are_left_to_kube_proxy()
+    {
+        var one = _cluster.StartPod("e2e", "one", ["sctp:80", "sctp:81"], ",'app':'web'");
+        _servers.Add(one);
+        PutService(["web-sctp:80:80:SCTP", "more-sctp:81:81:SCTP"]);
+        var served = replacesKubeProxy ? [one.Address] : new[] { one.Address, Vip };
+        foreach (var address in served)
+            foreach (var port in (int[])[80, 81])
+                Eventually.True(() => _client.Ask("sctp", address, port, isBrief: true) == $"one as {_client.Address}", $"{address} answers at {port}");
+        Only("client");
+        foreach (var address in served)
+        {
+            Eventually.True(() => _client.Ask("sctp", address, 80, isBrief: true) == "TIMEOUT", $"{address} is closed at 80");
+            Assert.That(_client.Ask("sctp", address, 81), Is.EqualTo($"one as {_client.Address}"), $"{address} at 81");
+        }
+
+        Only("another");
+        Eventually.True(() => served.All(a => _client.Ask("sctp", a, 81, isBrief: true) == "TIMEOUT"), "closed to other pods");
+
+        void Only(string pod) => _cluster.PutPolicy("e2e", "sctp",
+            $"{{'podSelector':{{'matchLabels':{{'app':'web'}}}},'policyTypes':['Ingress'],'ingress':[{{'from':[{{'podSelector':{{'matchLabels':{{'pod':'{pod}'}}}}}}],'ports':[{{'port':81,'protocol':'SCTP'}}]}}]}}");
     }
 
     private void Serves(string protocol, params string[] names) => Serves(protocol, 80, names);
@@ -332,7 +357,7 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
 
     /// <summary>Who answered in a round of questions, or what came in place of an answer.</summary>
     private static string[] Names(Agnhost asker, string protocol, string address, int port) =>
-        [.. Task.WhenAll(Enumerable.Range(0, 12).Select(_ => asker.AskAsync(protocol, address, port))).GetAwaiter().GetResult().Select(a => a.Split(' ')[0])];
+        [.. Task.WhenAll(Enumerable.Range(0, 12).Select(_ => asker.AskAsync(protocol, address, port, isBrief: true))).GetAwaiter().GetResult().Select(a => a.Split(' ')[0])];
 
     /// <summary>As a connection to a port where nobody listens.</summary>
     private void Refuses(string protocol)
@@ -345,7 +370,7 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
     private void IsNotServed(string protocol, int port, params string[] addresses)
     {
         var asked = addresses.Length > 0 ? addresses : [Vip, Vip6];
-        Eventually.True(() => Task.WhenAll(Inside.SelectMany(i => asked.Select(a => i.AskAsync(protocol, a, port)))).GetAwaiter().GetResult()
+        Eventually.True(() => Task.WhenAll(Inside.SelectMany(i => asked.Select(a => i.AskAsync(protocol, a, port, isBrief: true)))).GetAwaiter().GetResult()
             .All(a => a is "REFUSED" or "RESET" or "DENIED" or "TIMEOUT"), $"{protocol} {port} is not served at {string.Join(", ", asked)}");
     }
 }

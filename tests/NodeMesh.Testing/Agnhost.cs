@@ -6,6 +6,8 @@ namespace NodeMesh.Testing;
 /// <summary>A program in a pod, or elsewhere, that says its name on ports and asks others for theirs; see agnhost.py.</summary>
 public sealed class Agnhost : IDisposable
 {
+    private const int PatientSeconds = 30, BriefSeconds = 3;
+
     private readonly ChildProcess _process;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<string>> _asked = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,24 +34,23 @@ public sealed class Agnhost : IDisposable
     }
 
     /// <summary>One question from a new socket.</summary>
-    /// <param name="protocol">"tcp", "udp", or "bigudp" for a datagram in fragments.</param>
+    /// <param name="protocol">"tcp", "udp", "bigudp" for a datagram in fragments, or "sctp" (IPv4).</param>
     /// <param name="sourcePort">0: any.</param>
+    /// <param name="isBrief">Waits no longer than an answer takes at most on a machine that is not overloaded: for what may not be answered, or is asked again.</param>
     /// <returns>"NAME as ADDRESS": who answered and which address it saw; REFUSED; RESET; DENIED (by an error that is neither); TIMEOUT; or an error's name.</returns>
-    public async Task<string> AskAsync(string protocol, string address, int port, int sourcePort = 0)
+    public async Task<string> AskAsync(string protocol, string address, int port, int sourcePort = 0, bool isBrief = false)
     {
         var number = Interlocked.Increment(ref _last);
         var answer = _asked[number] = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _process.Write(string.Create(CultureInfo.InvariantCulture, $"{number} {protocol} {address} {port} {AnswerSeconds} {sourcePort}"));
+        _process.Write(string.Create(CultureInfo.InvariantCulture, $"{number} {protocol} {address} {port} {(isBrief ? BriefSeconds : PatientSeconds)} {sourcePort}"));
         return await answer.Task.WaitAsync(TimeSpan.FromSeconds(60)).ConfigureAwait(false);
     }
 
     /// <inheritdoc cref="AskAsync"/>
-    public string Ask(string protocol, string address, int port, int sourcePort = 0) => AskAsync(protocol, address, port, sourcePort).GetAwaiter().GetResult();
+    public string Ask(string protocol, string address, int port, int sourcePort = 0, bool isBrief = false) =>
+        AskAsync(protocol, address, port, sourcePort, isBrief).GetAwaiter().GetResult();
 
     public void Dispose() => _process.Dispose();
-
-    /// <summary>A refusal is heard at once: so long waits only for what is dropped, or for a machine that is very busy.</summary>
-    private const int AnswerSeconds = 3;
 
     private void Hear(string line)
     {
