@@ -80,6 +80,10 @@ manifests-check: bpf native ## Check deploy/ without a cluster: kinds, reference
 test: setup build ## Set up, build, run every test (root)
 	@tests/run $(CONFIGURATION) $(TESTS)
 
+.PHONY: test-apiserver
+test-apiserver: ## The API server's tests against a real one: KUBE_APISERVER= and ETCD= say which programs
+	@tests/NodeMesh.ApiServer.Tests/run $(CONFIGURATION)
+
 .PHONY: test-kernels
 test-kernels: setup build ## The BPF tests, and an agent, on Debian's own 6.1 kernel in an emulated machine (root)
 	@tests/kernels/run $(CONFIGURATION) '$(FILTER)'

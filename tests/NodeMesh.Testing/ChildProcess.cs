@@ -28,6 +28,8 @@ public sealed class ChildProcess : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    public static ChildProcess Start(string program, IEnumerable<string> arguments) => new(new ProcessStartInfo(program, arguments));
+
     public int Pid => _process.Id;
 
     public bool HasExited => _process.HasExited;

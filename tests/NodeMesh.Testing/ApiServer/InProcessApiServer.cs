@@ -20,12 +20,16 @@ public sealed record ApiRequest(string Verb, string Resource, string Namespace, 
 
 /// <summary>
 /// An API server in this process: list in pages, watch with bookmarks and initial events, versions that expire, optimistic locking, merge patches, the status
-/// subresource, bearer tokens; and faults on demand. By the API's documentation (API concepts), for what a client of it may meet.
+/// subresource, custom resources with their schemas, bearer tokens and roles; and faults on demand. By the API's documentation (API concepts), for what a client
+/// of it may meet.
 /// </summary>
 public sealed class InProcessApiServer : IAsyncDisposable
 {
     private readonly WebApplication _web;
-    private readonly ConcurrentDictionary<string, bool> _installed = new(StringComparer.Ordinal);
+    private readonly CustomDefinitions _definitions;
+    private readonly Writer _writer;
+    private readonly ConcurrentDictionary<string, (long Version, List<JsonObject> Left)> _pages = new(StringComparer.Ordinal);
+    private Access? _access;
     private readonly ConcurrentQueue<(int Code, TimeSpan? RetryAfter)> _faults = new();
     private readonly Lock _cutLock = new();
     private CancellationTokenSource _cut = new();
@@ -33,13 +37,16 @@ public sealed class InProcessApiServer : IAsyncDisposable
 
     private readonly Socket _listening;
 
-    private InProcessApiServer(WebApplication web, Socket listening)
+    private InProcessApiServer(WebApplication web, Socket listening, ObjectStore store)
     {
         _web = web;
         _listening = listening;
+        Store = store;
+        _definitions = new CustomDefinitions(store);
+        _writer = new Writer(store, _definitions);
     }
 
-    public ObjectStore Store { get; private init; } = new();
+    public ObjectStore Store { get; }
 
     public ConcurrentQueue<ApiRequest> Requests { get; } = new();
 
@@ -66,6 +73,20 @@ public sealed class InProcessApiServer : IAsyncDisposable
         "coordination.k8s.io/leases",
     ];
 
+    /// <summary>As a cluster: with accounts and roles, namespaces that have to exist, and definitions that have to be created.</summary>
+    /// <param name="before">The one that it is again, with its accounts' tokens.</param>
+    /// <returns>The token of somebody who may everything.</returns>
+    public string Guard(InProcessApiServer? before = null)
+    {
+        foreach (var resource in ServedKind.BuiltIn)
+            _definitions.Install(resource);
+        foreach (var definition in Store.List(CustomDefinitions.Resource, "", "").Objects)
+            _definitions.Created(definition);
+        _writer.ChecksNamespaces = true;
+        _access = before?._access ?? new Access(Store);
+        return _access.Admin;
+    }
+
     /// <param name="resources">"pods", "networking.k8s.io/networkpolicies": those that there are.</param>
     public static async Task<InProcessApiServer> StartAsync(params string[] resources)
     {
@@ -91,7 +112,7 @@ public sealed class InProcessApiServer : IAsyncDisposable
                 listen.UseHttps(certificate);
         }));
         var web = builder.Build();
-        var server = new InProcessApiServer(web, listening) { Address = $"{(certificate is null ? "http" : "https")}://{listening.LocalEndPoint}", Store = store };
+        var server = new InProcessApiServer(web, listening, store) { Address = $"{(certificate is null ? "http" : "https")}://{listening.LocalEndPoint}" };
         foreach (var resource in resources)
             server.Install(resource);
         web.Run(server.HandleAsync);
@@ -101,14 +122,9 @@ public sealed class InProcessApiServer : IAsyncDisposable
 
     public KubernetesClientConfiguration Client() => new() { Host = Address, AccessToken = Token.Length > 0 ? Token : null };
 
-    public void Install(string resource)
-    {
-        _installed[resource] = true;
-        if (resource.Split('/') is [var group, var plural] && group.Contains('.', StringComparison.Ordinal))
-            Store.Put("apiextensions.k8s.io/customresourcedefinitions", new JsonObject { ["metadata"] = new JsonObject { ["name"] = $"{plural}.{group}" } });
-    }
+    public void Install(string resource) => _definitions.Install(resource);
 
-    public void Uninstall(string resource) => _installed.TryRemove(resource, out _);
+    public void Uninstall(string resource) => _definitions.Uninstall(resource);
 
     /// <summary>The next requests, one each, are answered so.</summary>
     public void Fail(int code, int times = 1, TimeSpan? retryAfter = null)
@@ -146,8 +162,8 @@ public sealed class InProcessApiServer : IAsyncDisposable
         {
             if (Token.Length > 0 && http.Request.Headers.Authorization != $"Bearer {Token}")
                 throw new StoreException(401, "Unauthorized", "Unauthorized");
-            var target = Target.Parse(http.Request);
-            var request = new ApiRequest(target.Verb, target.Resource + (target.IsStatus ? "/status" : ""), target.Namespace, target.Name, http.Request.QueryString.Value ?? "");
+            var target = ApiTarget.Parse(http.Request);
+            var request = new ApiRequest(target.Verb, target.Ruled, target.Namespace, target.Name, http.Request.QueryString.Value ?? "");
             Requests.Enqueue(request);
             if (IsSilent)
                 await Task.Delay(Timeout.Infinite, http.RequestAborted).ConfigureAwait(false);
@@ -160,9 +176,8 @@ public sealed class InProcessApiServer : IAsyncDisposable
                 throw new StoreException(fault.Code, "Fault", "as the test wants it");
             }
 
-            if (!_installed.ContainsKey(target.Resource) && target.Resource != "apiextensions.k8s.io/customresourcedefinitions")
-                throw new StoreException(404, "NotFound", "the server could not find the requested resource");
-            await AnswerAsync(http, target).ConfigureAwait(false);
+            _access?.Check((string?)http.Request.Headers.Authorization ?? "", target);
+            await AnswerAsync(http, target, Served(target)).ConfigureAwait(false);
         }
         catch (StoreException e)
         {
@@ -175,101 +190,98 @@ public sealed class InProcessApiServer : IAsyncDisposable
         }
     }
 
-    private async Task AnswerAsync(HttpContext http, Target target)
+    private ServedKind Served(ApiTarget target)
+    {
+        var kind = _definitions[target.Resource] ?? (target.Resource == CustomDefinitions.Resource ? ServedKind.Of(target.Resource) : null);
+        return kind is not null && (kind.Versions.Length == 0 || kind.Versions.Contains(target.Version)) ? kind : throw new StoreException(404, "NotFound", "the server could not find the requested resource");
+    }
+
+    private async Task AnswerAsync(HttpContext http, ApiTarget target, ServedKind kind)
     {
         switch (target.Verb)
         {
             case "watch":
-                await WatchAsync(http, target).ConfigureAwait(false);
+                await WatchAsync(http, target, kind).ConfigureAwait(false);
                 break;
             case "list":
-                await WriteAsync(http, Page(http.Request.Query, target)).ConfigureAwait(false);
+                await WriteAsync(http, http.Request.Headers.Accept.ToString().Contains("as=Table", StringComparison.Ordinal)
+                    ? TableText.Of(kind, Store.List(target.Resource, target.Namespace, target.Field).Objects)
+                    : Page(http.Request.Query, target, kind)).ConfigureAwait(false);
                 break;
             case "get":
                 await WriteAsync(http, Store.Get(target.Resource, target.Namespace, target.Name)).ConfigureAwait(false);
                 break;
             case "delete":
-                Store.Delete(target.Resource, target.Namespace, target.Name);
-                await WriteAsync(http, new JsonObject { ["kind"] = "Status", ["apiVersion"] = "v1", ["status"] = "Success" }).ConfigureAwait(false);
+                var options = http.Request.ContentLength > 0 ? await BodyAsync(http).ConfigureAwait(false) : null;
+                await WriteAsync(http, _writer.Delete(target, http.Request.Query, options)).ConfigureAwait(false);
+                break;
+            case "create":
+                var created = await BodyAsync(http).ConfigureAwait(false);
+                http.Response.StatusCode = 201;
+                await WriteAsync(http, target is { Resource: "serviceaccounts", Subresource: "token" } && _access is { } access
+                    ? access.Issue(target.Namespace, target.Name, created)
+                    : _writer.Create(target, kind, created, http.Request.Query)).ConfigureAwait(false);
                 break;
             default:
-                var body = (JsonObject)(await JsonNode.ParseAsync(http.Request.Body, cancellationToken: http.RequestAborted).ConfigureAwait(false))!;
-                await WriteAsync(http, Change(http.Request, target, body)).ConfigureAwait(false);
+                await WriteAsync(http, _writer.Change(target, kind, await BodyAsync(http).ConfigureAwait(false), http.Request)).ConfigureAwait(false);
                 break;
         }
     }
 
-    private JsonObject Change(HttpRequest request, Target target, JsonObject body)
+    private static async Task<JsonObject> BodyAsync(HttpContext http) =>
+        (JsonObject)(await JsonNode.ParseAsync(http.Request.Body, cancellationToken: http.RequestAborted).ConfigureAwait(false))!;
+
+    /// <summary>Every page is of the moment of the first; a moment that is forgotten has no more pages.</summary>
+    private JsonObject Page(IQueryCollection query, ApiTarget target, ServedKind kind)
     {
-        if (target.Verb == "create")
-        {
-            if (target.Namespace.Length > 0)
-                body["metadata"]!["namespace"] = target.Namespace;
-            return Store.Put(target.Resource, body, mustBeNew: true);
-        }
-
-        if (target.Verb == "patch" && request.ContentType?.StartsWith("application/merge-patch+json", StringComparison.Ordinal) != true)
-            throw new StoreException(415, "UnsupportedMediaType", $"the body of the request was in an unknown format: {request.ContentType}");
-        var old = Store.Get(target.Resource, target.Namespace, target.Name);
-        var next = target.Verb == "patch" ? (JsonObject)Merge(old.DeepClone(), body)! : body;
-
-        // The status has a door of its own, and neither door opens the other's room.
-        if (target.IsStatus)
-        {
-            var changed = (JsonObject)old.DeepClone();
-            changed["status"] = next["status"]?.DeepClone();
-            if (next["metadata"]?["resourceVersion"] is { } version)
-                changed["metadata"]!["resourceVersion"] = version.DeepClone();
-            next = changed;
-        }
-        else if (old["status"] is { } status)
-        {
-            next["status"] = status.DeepClone();
-        }
-
-        return Store.Put(target.Resource, next);
-    }
-
-    /// <summary>RFC 7396.</summary>
-    private static JsonNode? Merge(JsonNode? target, JsonNode? patch)
-    {
-        if (patch is not JsonObject fields)
-            return patch?.DeepClone();
-        var merged = target as JsonObject ?? [];
-        foreach (var (name, value) in fields)
-        {
-            var old = merged[name];
-            merged.Remove(name);
-            if (value is not null)
-                merged[name] = Merge(old, value);
-        }
-
-        return merged;
-    }
-
-    private JsonObject Page(IQueryCollection query, Target target)
-    {
-        var (version, all) = Store.List(target.Resource, target.Namespace, target.Field);
+        var (version, rest) = Store.List(target.Resource, target.Namespace, target.Field);
+        if ((string?)query["continue"] is { Length: > 0 } place)
+            (version, rest) = _pages.TryGetValue(place, out var begun) && begun.Version >= Store.CompactedTo(target.Resource)
+                ? begun
+                : throw new StoreException(410, "Expired", "The provided continue parameter is too old to display a consistent list result.");
+        foreach (var pair in ((string?)query["labelSelector"] ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
+            if (pair.Split('=') is [var label, var value])
+                rest = [.. rest.Where(o => (string?)o["metadata"]?["labels"]?[label] == value)];
         var limit = int.TryParse(query["limit"], CultureInfo.InvariantCulture, out var l) && l > 0 ? l : int.MaxValue;
-        var from = int.TryParse(query["continue"], CultureInfo.InvariantCulture, out var c) ? c : 0;
         var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
-        if (all.Count - from > limit)
-            metadata["continue"] = (from + limit).ToString(CultureInfo.InvariantCulture);
+        if (rest.Count > limit)
+        {
+            var next = Guid.NewGuid().ToString("N");
+            _pages[next] = (version, rest[limit..]);
+            metadata["continue"] = next;
+            metadata["remainingItemCount"] = rest.Count - limit;
+        }
+
         return new JsonObject
         {
-            ["kind"] = "List",
-            ["apiVersion"] = "v1",
+            ["kind"] = $"{kind.Kind}List",
+            ["apiVersion"] = target.ApiVersion,
             ["metadata"] = metadata,
-            ["items"] = new JsonArray([.. all.Skip(from).Take(limit).Select(o => o.DeepClone())]),
+            ["items"] = new JsonArray([.. rest.Take(limit).Select(o => Item(o, kind))]),
         };
     }
 
-    private async Task WatchAsync(HttpContext http, Target target)
+    /// <summary>The items of a list do not say of what kind they are, unless it is a custom one.</summary>
+    private static JsonObject Item(JsonObject obj, ServedKind kind)
+    {
+        var item = (JsonObject)obj.DeepClone();
+        if (!kind.IsCustom)
+        {
+            item.Remove("kind");
+            item.Remove("apiVersion");
+        }
+
+        return item;
+    }
+
+    private async Task WatchAsync(HttpContext http, ApiTarget target, ServedKind kind)
     {
         var query = http.Request.Query;
         var initial = query["sendInitialEvents"] == "true";
         if (initial && !StreamsLists)
             throw new StoreException(422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled");
+        if (initial != (query["resourceVersionMatch"] == "NotOlderThan"))
+            throw new StoreException(422, "Invalid", "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan, and the other way round");
         CancellationToken cut;
         lock (_cutLock)
             cut = _cut.Token;
@@ -277,6 +289,7 @@ public sealed class InProcessApiServer : IAsyncDisposable
         if (int.TryParse(query["timeoutSeconds"], CultureInfo.InvariantCulture, out var seconds))
             end.CancelAfter(TimeSpan.FromSeconds(seconds));
 
+        var marks = query["allowWatchBookmarks"] == "true";
         var at = long.TryParse(query["resourceVersion"], CultureInfo.InvariantCulture, out var asked) && asked > 0 ? asked : Store.Version;
         if (!initial)
             Store.Since(target.Resource, target.Namespace, target.Field, at);
@@ -286,7 +299,7 @@ public sealed class InProcessApiServer : IAsyncDisposable
         try
         {
             if (initial || asked == 0)
-                at = await InitialAsync(http, target, initial, end.Token).ConfigureAwait(false);
+                at = await InitialAsync(http, target, kind, initial && marks, end.Token).ConfigureAwait(false);
             while (true)
             {
                 var changed = Store.Changed;
@@ -294,9 +307,13 @@ public sealed class InProcessApiServer : IAsyncDisposable
                 foreach (var e in events)
                     await EventAsync(http, e.Type, e.Object, end.Token).ConfigureAwait(false);
                 at = version;
-                if (events.Count == 0 && await Task.WhenAny(changed, Task.Delay(BookmarkInterval, end.Token)).ConfigureAwait(false) != changed)
-                    await EventAsync(http, "BOOKMARK", Bookmark(at, ended: false), end.Token).ConfigureAwait(false);
+                if (events.Count == 0 && await Task.WhenAny(changed, Task.Delay(BookmarkInterval, end.Token)).ConfigureAwait(false) != changed && marks)
+                    await EventAsync(http, "BOOKMARK", Bookmark(target, kind, at, ended: false), end.Token).ConfigureAwait(false);
                 end.Token.ThrowIfCancellationRequested();
+
+                // Its definition is gone, and so is whatever it could tell of.
+                if (kind.IsCustom && events.Count == 0 && _definitions[target.Resource] is null)
+                    return;
             }
         }
         catch (StoreException e)
@@ -310,22 +327,22 @@ public sealed class InProcessApiServer : IAsyncDisposable
         }
     }
 
-    private async Task<long> InitialAsync(HttpContext http, Target target, bool saysEnd, CancellationToken stop)
+    private async Task<long> InitialAsync(HttpContext http, ApiTarget target, ServedKind kind, bool saysEnd, CancellationToken stop)
     {
         var (version, all) = Store.List(target.Resource, target.Namespace, target.Field);
         foreach (var obj in all)
             await EventAsync(http, "ADDED", obj, stop).ConfigureAwait(false);
         if (saysEnd)
-            await EventAsync(http, "BOOKMARK", Bookmark(version, ended: true), stop).ConfigureAwait(false);
+            await EventAsync(http, "BOOKMARK", Bookmark(target, kind, version, ended: true), stop).ConfigureAwait(false);
         return version;
     }
 
-    private static JsonObject Bookmark(long version, bool ended)
+    private static JsonObject Bookmark(ApiTarget target, ServedKind kind, long version, bool ended)
     {
         var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
         if (ended)
             metadata["annotations"] = new JsonObject { ["k8s.io/initial-events-end"] = "true" };
-        return new JsonObject { ["metadata"] = metadata };
+        return new JsonObject { ["kind"] = kind.Kind, ["apiVersion"] = target.ApiVersion, ["metadata"] = metadata };
     }
 
     private static Task EventAsync(HttpContext http, string type, JsonObject obj, CancellationToken stop) =>
@@ -345,37 +362,5 @@ public sealed class InProcessApiServer : IAsyncDisposable
     {
         http.Response.ContentType = "application/json";
         return http.Response.WriteAsync(body.ToJsonString(), Encoding.UTF8, http.RequestAborted);
-    }
-
-    /// <summary>What a request is about: "/apis/GROUP/VERSION/[namespaces/NS/]PLURAL[/NAME[/status]]".</summary>
-    private sealed record Target(string Verb, string Resource, string Namespace, string Name, bool IsStatus, string Field)
-    {
-        public static Target Parse(HttpRequest request)
-        {
-            var parts = request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
-            var at = parts is ["api", ..] ? 2 : parts is ["apis", ..] ? 3 : throw new StoreException(404, "NotFound", "no such path");
-            if (parts.Length <= at)
-                throw new StoreException(404, "NotFound", "no such path");
-            var group = at == 3 ? parts[1] + "/" : "";
-            var ns = "";
-            if (parts[at] == "namespaces" && parts.Length > at + 2)
-            {
-                ns = parts[at + 1];
-                at += 2;
-            }
-
-            var name = parts.Length > at + 1 ? parts[at + 1] : "";
-            var field = (string?)request.Query["fieldSelector"] is { } selector && selector.StartsWith("metadata.name=", StringComparison.Ordinal) ? selector[14..] : "";
-            var verb = request.Method switch
-            {
-                "GET" when request.Query["watch"] == "true" => "watch",
-                "GET" => name.Length > 0 ? "get" : "list",
-                "POST" => "create",
-                "PUT" => "update",
-                "PATCH" => "patch",
-                _ => "delete",
-            };
-            return new Target(verb, group + parts[at], ns, name, parts.Length > at + 2 && parts[at + 2] == "status", field);
-        }
     }
 }

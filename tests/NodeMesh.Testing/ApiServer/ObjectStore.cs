@@ -22,7 +22,7 @@ internal sealed class ResourceTable
     public List<StoreEvent> History { get; } = [];
 
     /// <summary>What happened up to here is not told any more.</summary>
-    public long Compacted { get; set; }
+    public required long Compacted { get; set; }
 }
 
 /// <summary>What etcd and the registry are to an API server: one counter of versions for all, a history for each resource, optimistic locking. Thread-safe.</summary>
@@ -31,7 +31,13 @@ public sealed class ObjectStore
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ResourceTable> _tables = new(StringComparer.Ordinal);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long _version = 1000;
+
+    /// <summary>Nothing was before.</summary>
+    private const long First = 1000;
+    private long _version = First;
+
+    /// <summary>As metadata has times: by the second.</summary>
+    public static string Now() => DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 
     public long Version
     {
@@ -95,7 +101,7 @@ public sealed class ObjectStore
             if (old is not null && (string?)metadata["resourceVersion"] is { Length: > 0 } said && said != (string?)old["metadata"]!["resourceVersion"])
                 throw new StoreException(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again");
             metadata["uid"] ??= (string?)old?["metadata"]?["uid"] ?? Guid.NewGuid().ToString();
-            metadata["creationTimestamp"] ??= (string?)old?["metadata"]?["creationTimestamp"] ?? DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            metadata["creationTimestamp"] ??= (string?)old?["metadata"]?["creationTimestamp"] ?? Now();
             metadata["generation"] = ((long?)old?["metadata"]?["generation"] ?? 0) + (old is null || !JsonNode.DeepEquals(old["spec"], next["spec"]) ? 1 : 0);
             Record(table, old is null ? "ADDED" : "MODIFIED", key, next);
             table.Objects[key] = next;
@@ -112,6 +118,13 @@ public sealed class ObjectStore
                 throw new StoreException(404, "NotFound", $"{resource} \"{name}\" not found");
             Record(table, "DELETED", (ns, name), (JsonObject)old.DeepClone());
         }
+    }
+
+    /// <summary>What happened to a resource up to here is forgotten.</summary>
+    public long CompactedTo(string resource)
+    {
+        lock (_lock)
+            return Table(resource).Compacted;
     }
 
     /// <summary>Forgets what happened: who wants to go on from before now has to list anew.</summary>
@@ -140,7 +153,7 @@ public sealed class ObjectStore
     private ResourceTable Table(string resource)
     {
         if (!_tables.TryGetValue(resource, out var table))
-            _tables.Add(resource, table = new ResourceTable());
+            _tables.Add(resource, table = new ResourceTable { Compacted = First });
         return table;
     }
 
