@@ -26,7 +26,7 @@ public static class Cleaner
         {
             using var pinLock = AgentLock.TakePins(pins);
             foreach (var generation in Directory.GetDirectories(pins.Base))
-                removed.Add($"{RemovePins(generation)} pins in {generation}");
+                removed.Add($"{RemovePins(generation).Removed} pins in {generation}");
             Directory.Delete(pins.Base);
         }
 
@@ -57,10 +57,13 @@ public static class Cleaner
             Directory.Delete(pins.Base);
     }
 
-    /// <summary>Detaches and unpins everything below a folder, links first, and removes the folder. How many pins.</summary>
-    internal static int RemovePins(string generation)
+    /// <summary>Detaches and unpins everything below a folder, links first, and removes the folder unless some stay.</summary>
+    /// <param name="stays">By a link's name and interface, whether it does; null: none does.</param>
+    /// <returns>How many pins were removed and how many were not.</returns>
+    internal static (int Removed, int Kept) RemovePins(string generation, Func<string, int, bool>? stays = null)
     {
         var count = 0;
+        var kept = new HashSet<string>(StringComparer.Ordinal);
         var links = Path.Combine(generation, "links");
         if (Directory.Exists(links))
         {
@@ -68,23 +71,34 @@ public static class Cleaner
             {
                 using var link = BpfLink.OpenPinned(path);
 
-                // Removing the pin would do it too, but only some time after this call.
-                if (link is { Facts.IsDetached: false })
+                if (link is { Facts: { IsDetached: false } facts })
+                {
+                    if (stays?.Invoke(Path.GetFileName(path), (int)facts.Ifindex) == true)
+                    {
+                        kept.Add(path);
+                        continue;
+                    }
+
+                    // Removing the pin would do it too, but only some time after this call.
                     link.Detach();
+                }
+
                 File.Delete(path);
                 count++;
             }
         }
 
-        foreach (var path in Directory.GetFiles(generation, "*", SearchOption.AllDirectories))
+        foreach (var path in Directory.GetFiles(generation, "*", SearchOption.AllDirectories).Where(p => !kept.Contains(p)))
         {
             File.Delete(path);
             count++;
         }
 
+        if (kept.Count > 0)
+            return (count, kept.Count);
         foreach (var directory in Directory.GetDirectories(generation, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length))
             Directory.Delete(directory);
         Directory.Delete(generation);
-        return count;
+        return (count, 0);
     }
 }

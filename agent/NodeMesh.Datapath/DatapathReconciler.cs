@@ -52,9 +52,6 @@ public sealed record ReconcileReport(
 /// </summary>
 public sealed class DatapathReconciler : IDisposable
 {
-    // So long after its start an agent takes no gate of an earlier one off while some pod is not found: it may be the one behind it. Without its rows it is closed.
-    private static readonly TimeSpan s_handOver = TimeSpan.FromMinutes(5);
-
     private readonly OwnedFd[] _locks;
     private readonly LoadedObjects _objects;
     private readonly KernelTables _tables;
@@ -66,7 +63,7 @@ public sealed class DatapathReconciler : IDisposable
     private readonly ProxyRoutes _routes;
     private readonly PinTree _pins;
     private readonly PinKeeper _keeper;
-    private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly HashSet<string> _retiring = new(StringComparer.Ordinal);
     private bool _retired;
 
     // What the programs were put on last, and how each endpoint is since.
@@ -246,30 +243,37 @@ public sealed class DatapathReconciler : IDisposable
         _tables.Remove(tally);
     }
 
-    /// <summary>Pins of agents with another layout enforced until now; from here on ours do.</summary>
+    /// <summary>Pins of agents with another layout enforced until now; from here on ours do, where they are.</summary>
     private void RetireOtherGenerations(List<string> problems)
     {
         if (_retired)
             return;
+        _retired = true;
         foreach (var directory in _pins.OtherGenerations.ToArray())
         {
-            Cleaner.RemovePins(directory);
-            problems.Add($"took over from {directory}, an agent with another layout");
+            var kept = Cleaner.RemovePins(directory, (name, ifindex) => _resolver.AwaitsProcesses && name.StartsWith(HookTarget.EndpointPrefix, StringComparison.Ordinal) && !IsGuarded(ifindex)).Kept;
+            _retired &= kept == 0;
+            if (kept == 0)
+                problems.Add($"took over from {directory}, an agent with another layout");
+            else if (_retiring.Add(directory))
+                problems.Add($"{kept} gates of {directory}, an agent with another layout, stay on their interfaces until every pod of the node is found: one that is not may be behind them");
         }
-
-        _retired = true;
     }
+
+    private bool IsGuarded(int ifindex) => HookTarget.OfEndpoint(ifindex).All(_hooks.IsAttached);
 
     private int Attach(ImmutableArray<EndpointPlan> endpoints, ResolvedInterfaces resolved, bool look, bool removals, RoundNotes notes)
     {
         var targets = resolved.Interfaces.Values.SelectMany(l => HookTarget.OfEndpoint(l.Ifindex))
             .Concat(resolved.Devices.SelectMany(d => HookTarget.OfDevice(d.Ifindex)))
             .ToArray();
-        var awaitsPod = _resolver.AwaitsProcesses && Stopwatch.GetElapsedTime(_started) < s_handOver;
-        var changes = _hooks.Sync(targets, look, !removals ? HookRemovals.None : awaitsPod ? HookRemovals.ButEarlierPods : HookRemovals.All, notes);
+
+        // While some pod is not found no gate of an earlier agent comes off: it may be the one behind it. That ends by itself, as the pod is found or deleted, and not by a
+        // time after which it would be open.
+        var changes = _hooks.Sync(targets, look, !removals ? HookRemovals.None : _resolver.AwaitsProcesses ? HookRemovals.ButEarlierPods : HookRemovals.All, notes);
         _attached = resolved;
         _endpoints = [.. endpoints.Select(endpoint => resolved.Interfaces.TryGetValue(endpoint, out var link)
-            ? new EndpointStatus(endpoint.Name, link.Ifindex, HookTarget.OfEndpoint(link.Ifindex).All(_hooks.IsAttached), "")
+            ? new EndpointStatus(endpoint.Name, link.Ifindex, IsGuarded(link.Ifindex), "")
             : new EndpointStatus(endpoint.Name, 0, false, resolved.Missing.GetValueOrDefault(endpoint, "")))];
         return changes;
     }

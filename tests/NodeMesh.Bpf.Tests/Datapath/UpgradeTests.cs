@@ -68,6 +68,54 @@ public sealed class UpgradeTests
         });
     }
 
+    /// <summary>A pod of which nobody knows where it is may be behind any gate.</summary>
+    [TestCase(Ending.Found)]
+    [TestCase(Ending.Deleted)]
+    [TestCase(Ending.InterfaceGone)]
+    [Category("Tcx")]
+    public void Gates_stay_where_there_are_none_of_the_new_agent_while_a_pod_is_not_found(Ending ending)
+    {
+        _box.AddPod("b", "10.244.0.3");
+        var lost = new EndpointPlan(new ObjectName("default", "b"), new Attachment("", "") { Uid = Guid.NewGuid().ToString() }, [IpAddr.Parse("10.244.0.3")], 301, 0);
+        var found = lost with { Attachment = new Attachment(_box.Tag + "b", "") };
+        _box.InHost(() =>
+        {
+            // The old agent once more, with another pod.
+            Directory.Move(_others, _ours);
+            using (var old = DatapathReconciler.Start(Options, Images.Built))
+                Assert.That(old.Reconcile(With(found), removals: true).IsConverged);
+            Directory.Move(_ours, _others);
+            var gates = AtPod("vb");
+            Assert.That(gates, Has.Length.EqualTo(2));
+
+            using var next = DatapathReconciler.Start(Options, Images.Built);
+            var report = next.Reconcile(With(lost), removals: true);
+            Assert.That(AtPod("vb"), Is.EqualTo(gates), "it may be behind these");
+            Assert.That(AtPod("va"), Has.Length.EqualTo(2), "here the new agent's stand alone");
+            Assert.That(report.Problems, Has.Some.Contains("2 gates of").And.None.Contains("took over"));
+            Assert.That(Directory.GetFiles(_others, "*", SearchOption.AllDirectories), Has.Length.EqualTo(2), "nothing else is left of the old one");
+            Assert.That(next.Reconcile(With(lost), removals: true).Problems, Is.Empty, "told once");
+            Assert.That(AtPod("vb"), Is.EqualTo(gates), "however long it takes");
+
+            if (ending == Ending.InterfaceGone)
+                Box.Sh($"ip -n {_box.Host} link del vb");
+            report = next.Reconcile(ending == Ending.Found ? With(found) : ending == Ending.Deleted ? Plan : With(lost), removals: true);
+            Assert.That(report.Problems, Has.Some.Contains("took over from"));
+            Assert.That(Directory.Exists(_others), Is.False);
+            if (ending != Ending.InterfaceGone)
+                Assert.That(AtPod("vb"), Has.None.AnyOf(gates).And.Length.EqualTo(ending == Ending.Found ? 2 : 0));
+        });
+    }
+
+    public enum Ending
+    {
+        Found,
+        Deleted,
+        InterfaceGone,
+    }
+
+    private MeshPlan With(EndpointPlan other) => Plan with { Kernel = Plan.Kernel with { Endpoints = [.. Plan.Kernel.Endpoints, other] } };
+
     [Test]
     public void Cleanup_takes_the_pins_of_every_layout()
     {
@@ -85,10 +133,10 @@ public sealed class UpgradeTests
     }
 
     /// <summary>Kernel ids of what is attached to the pod's interface, both directions.</summary>
-    private static uint[] AtPod()
+    private static uint[] AtPod(string name = "va")
     {
         using var netlink = new NetlinkSocket();
-        var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == "va").Ifindex;
+        var ifindex = RtLinks.Dump(netlink).Single(l => l.Name == name).Ifindex;
         return [.. Box.Attached(ifindex, ingress: true), .. Box.Attached(ifindex, ingress: false)];
     }
 }
