@@ -23,10 +23,14 @@ public sealed class SandboxTable
     /// <summary>Also forgets what is gone without a word: sandboxes whose namespace is no more.</summary>
     public void Add(Sandbox sandbox) => Update(told => told.RemoveAll(s => s.ContainerId == sandbox.ContainerId || !File.Exists(s.Netns)).Add(sandbox));
 
+    /// <summary>What was told before the agent began; of the same sandbox, what is told since comes before.</summary>
+    public void Recall(IReadOnlyCollection<Sandbox> sandboxes) => Update(told => told.InsertRange(0, sandboxes.Where(s => !told.Exists(t => t.ContainerId == s.ContainerId))));
+
     /// <summary>More than once is the same as once.</summary>
     public void Remove(string containerId) => Update(told => told.RemoveAll(s => s.ContainerId == containerId));
 
-    public bool Knows(string containerId) => Volatile.Read(ref _told).Exists(s => s.ContainerId == containerId);
+    /// <summary>Whether the runtime told of it, and not only an earlier agent's.</summary>
+    public bool Knows(string containerId) => Volatile.Read(ref _told).Exists(s => s.ContainerId == containerId && !s.IsRecalled);
 
     /// <summary>Forgets all others.</summary>
     public void Keep(IReadOnlySet<string> containerIds) => Update(told => told.RemoveAll(s => !containerIds.Contains(s.ContainerId)));
@@ -72,14 +76,15 @@ public sealed class SandboxTable
             _changed();
     }
 
+    // Of what was recalled it must be certain.
     private static bool IsOf(Sandbox sandbox, Workload pod) =>
-        !pod.HostNetwork && (sandbox.Uid.Length == 0 || string.IsNullOrEmpty(pod.Attachment.Uid) || pod.Attachment.Uid == sandbox.Uid);
+        !pod.HostNetwork && (pod.Attachment.Uid == sandbox.Uid || (!sandbox.IsRecalled && (sandbox.Uid.Length == 0 || string.IsNullOrEmpty(pod.Attachment.Uid))));
 
-    // The API repeats later what the runtime said first, and until then may say what was so before the pod started again.
+    // The API repeats later what the runtime said first, and until then may say what was so before the pod started again. What it says beside something recalled is newer.
     private static Workload With(Workload pod, Sandbox sandbox) => pod with
     {
         Attachment = pod.Attachment with { Sandbox = sandbox.Netns },
-        Addresses = sandbox.Addresses.IsEmpty || pod.Addresses.Order().SequenceEqual(sandbox.Addresses.Order()) ? pod.Addresses : sandbox.Addresses,
+        Addresses = sandbox.Addresses.IsEmpty || (sandbox.IsRecalled && !pod.Addresses.IsEmpty) || pod.Addresses.Order().SequenceEqual(sandbox.Addresses.Order()) ? pod.Addresses : sandbox.Addresses,
     };
 
     /// <summary>The object of the last overlay when it is the same: what is compiled from it is kept.</summary>

@@ -162,6 +162,43 @@ public sealed class CniGateTests
     }
 
     [Test]
+    public void An_address_that_only_the_gate_was_told_is_known_to_the_next_agent_and_not_after_the_pods_end()
+    {
+        _box.DeleteConfig("p.yaml");
+        var server = _box.AddServer("server");
+        _box.WriteConfig("only.yaml", Manifests.AllowIngress("only", "app: server", "app: web", 80));
+        var pod = _box.PlanPod("web");
+        _box.Declare(pod, hasAddress: false);
+        _box.Connect(pod);
+        Cni("ADD", pod).MustSucceed("ADD");
+        Eventually.True(() => Asks(pod, server) == 200, "it is known by its address");
+        Eventually.True(() => Asks(_box.Outside, server) == 0, "and nobody else may");
+
+        _agent.KillAtOnce();
+        _agent.WaitForExit(TimeSpan.FromSeconds(60));
+        _agent.Dispose();
+        _agent = StartAgent();
+        Assert.That(Told(pod), Does.Contain(pod.Address));
+        Assert.That(Asks(pod, server), Is.EqualTo(200), "as before the kill");
+        Assert.That(Asks(_box.Outside, server), Is.Zero);
+
+        // Its end, while nobody is there to hear of it.
+        _agent.KillAtOnce();
+        _agent.WaitForExit(TimeSpan.FromSeconds(60));
+        Cni("DEL", pod).MustSucceed("DEL");
+        _agent.Dispose();
+        _agent = StartAgent();
+        Assert.That(Told(pod), Does.Not.Contain(pod.Address));
+        Assert.That(Directory.GetFiles(Path.Combine(_box.RunDir, "cni-sandboxes")), Is.Empty);
+    }
+
+    private static int Asks(PodBox client, PodBox server) => Asks(client.Netns, server);
+
+    private static int Asks(Netns client, PodBox server) => client.Curl($"http://{server.Address}/", "-m", "2").Status;
+
+    private string Told(PodBox pod) => Row(pod).GetProperty("addresses").ToString();
+
+    [Test]
     public void The_list_is_kept_patched_while_the_agent_runs_and_after_it_and_is_as_before_after_a_clean_up()
     {
         File.WriteAllText(Conflist, List);
@@ -198,9 +235,11 @@ public sealed class CniGateTests
 
     private static bool Reaches(PodBox pod) => pod.Netns.Run("ping", "-c1", "-W1", NodeBox.OutsideAddress).ExitCode == 0;
 
-    private string State(PodBox pod)
+    private string State(PodBox pod) => Row(pod).GetProperty("state").GetString()!;
+
+    private JsonElement Row(PodBox pod)
     {
         using var reply = JsonDocument.Parse(_agent.Cli("endpoints", "-o", "json").Output);
-        return reply.RootElement.GetProperty("endpoints").EnumerateArray().Single(e => e.GetProperty("name").GetString() == pod.Name).GetProperty("state").GetString()!;
+        return reply.RootElement.GetProperty("endpoints").EnumerateArray().Single(e => e.GetProperty("name").GetString() == pod.Name).Clone();
     }
 }

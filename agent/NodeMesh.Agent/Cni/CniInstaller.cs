@@ -77,6 +77,9 @@ internal sealed class CniInstaller(CniGateOptions options, string runDir, Readin
         {
             foreach (var what in CniFiles.Remove(options.BinDir, options.ConfDir))
                 log.LogInformation("CNI gate: took away {What}", what);
+
+            // Nobody tells of their end from here on.
+            KeptSandboxes.Clear(runDir);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -88,6 +88,7 @@ internal static class CniPlugin
             RuntimeProcess = ParentProcess.Id,
         };
         request.Addresses.AddRange(config.Addresses);
+        KeptSandboxes.Keep(config.RunDir, new KeptSandbox(pod.ContainerId, pod.Namespace, pod.Name, pod.Uid, pod.Netns, request.RuntimeProcess, [.. config.Addresses]));
         var (reason, isAway) = await AskAsync(config, config.Timeout, (gate, call, left) =>
         {
             request.TimeoutMs = Math.Max(1, (long)left.TotalMilliseconds);
@@ -121,9 +122,10 @@ internal static class CniPlugin
             throw new CniException(CniCode.NotInForce, $"the policy of pod {pod} is not in force: {reply.Reason}");
     }
 
-    // What an agent that is away does not hear, it does not need: it knows no sandboxes when it starts.
+    // What an agent that is away does not hear, the next one does not find.
     private static async Task DeleteAsync(CniConfig config, string containerId, TextWriter error)
     {
+        KeptSandboxes.Remove(config.RunDir, containerId);
         var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.ReleaseAsync(new ReleaseRequest { ContainerId = containerId }, call)).ConfigureAwait(false);
         if (reply is null)
             await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);
@@ -135,6 +137,7 @@ internal static class CniPlugin
             throw new CniException(CniCode.InvalidConfiguration, "GC without cni.dev/valid-attachments");
         var request = new KeepRequest();
         request.ContainerIds.AddRange(valid);
+        KeptSandboxes.RemoveOthers(config.RunDir, request.ContainerIds.ToHashSet(StringComparer.Ordinal));
         var (reply, why) = await AskAsync(config, TimeSpan.Zero, (gate, call, _) => gate.KeepAsync(request, call)).ConfigureAwait(false);
         if (reply is null)
             await error.WriteLineAsync($"{Type}: {why}").ConfigureAwait(false);

@@ -86,6 +86,7 @@ internal static class NodeCommands
                 IReadOnlyList<string> removed = [.. Cleaner.Run(places).Removed, .. CniFiles.Remove(values.One(OptionTable.CniBinDir), values.One(OptionTable.CniConfDir))];
                 File.Delete(Path.Combine(places.RunDirectory, "api.sock"));
                 OpenedPods.Clear(places.RunDirectory);
+                KeptSandboxes.Clear(places.RunDirectory);
                 if (KubernetesSource.RemoveCache(MeshSources.CacheOf(places.RunDirectory)) is { } cache)
                     removed = [.. removed, cache];
                 var output = parse.InvocationConfiguration.Output;

@@ -5,6 +5,7 @@ using NodeMesh.Agent.Cri;
 using NodeMesh.Agent.Options;
 using NodeMesh.Datapath;
 using NodeMesh.Flows.Metrics;
+using NodeMesh.Native;
 using NodeMesh.Native.Bpf;
 using NodeMesh.Plan;
 using NodeMesh.Proxy;
@@ -39,6 +40,8 @@ internal static class AgentHost
 
         // What the container runtime says, by its plugins and when it is asked.
         var podGate = new PodGate(sources.World.Sandboxes);
+        if (options.CniGate.Mode != CniGateMode.Off)
+            Recall(sources.World.Sandboxes, options.RunDir, log);
         using var runtime = options.CriSocket.Length > 0 ? new SandboxWatch(options.CriSocket, sources.World.Sandboxes, log) : null;
 
         // What runs.
@@ -106,6 +109,18 @@ internal static class AgentHost
         await stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(heard, statuses, snapshots, cni, unguarded).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return ExitCode.Ok;
+    }
+
+    private static void Recall(SandboxTable sandboxes, string runDir, ILogger log)
+    {
+        try
+        {
+            sandboxes.Recall(KeptSandboxes.Read(runDir, FileSystems.IsNamespace));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("CNI gate: the networks of running pods cannot be read from {Directory}: {Problem}. Their addresses are those that the API says", runDir, e.Message);
+        }
     }
 
     private static async Task PumpAsync(MeshWorld world, PlanPump pump, CancellationToken stop)

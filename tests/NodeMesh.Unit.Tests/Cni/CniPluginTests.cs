@@ -73,6 +73,38 @@ public sealed class CniPluginTests
         Assert.That(OpenedPods.Read(_runDir), Is.Empty);
     }
 
+    [Test]
+    public async Task What_add_was_told_is_kept_for_the_next_agent_until_del_or_gc()
+    {
+        await RunAsync("ADD", Config(), Pod);
+        await RunAsync("ADD", Config(), Pod, ("CNI_CONTAINERID", "c2"));
+        await RunAsync("ADD", Config(), Pod, ("CNI_CONTAINERID", "c3"));
+        var kept = KeptSandboxes.Read(_runDir, _ => true);
+        Assert.That(kept.Select(s => s.ContainerId), Is.EqualTo(new[] { "c1", "c2", "c3" }));
+        Assert.That((kept[0].Pod.ToString(), kept[0].Uid, kept[0].Netns, kept[0].Addresses.Single().ToString(), kept[0].IsRecalled),
+            Is.EqualTo(("shop/web", "0f6b4d0e-3d0f-4f31-9a3e-6f0d1f6f2a11", "/var/run/netns/blue", "10.1.0.5", true)));
+        await RunAsync("DEL", Config(), Pod);
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true).Select(s => s.ContainerId), Is.EqualTo(new[] { "c2", "c3" }));
+        await RunAsync("GC", Config(result: "", more: """, "cni.dev/valid-attachments": [ { "containerID": "c3", "ifname": "eth0" } ]"""));
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true).Select(s => s.ContainerId), Is.EqualTo(new[] { "c3" }));
+        Assert.That(KeptSandboxes.Read(_runDir, _ => false), Is.Empty, "its namespace is gone");
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true), Is.Empty, "and so is what was kept");
+    }
+
+    [Test]
+    public void What_is_kept_is_bounded_and_what_makes_no_sense_is_not_kept()
+    {
+        for (var i = 0; i <= 2000; i++)
+            KeptSandboxes.Keep(_runDir, new KeptSandbox($"c{i}", "shop", "web", "", "/var/run/netns/blue", 0, []));
+        KeptSandboxes.Keep(_runDir, new KeptSandbox("c1", "shop", "other", "", "/var/run/netns/blue", 0, ["no address"]));
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true), Has.Count.EqualTo(2000));
+        KeptSandboxes.Clear(_runDir);
+        KeptSandboxes.Keep(_runDir, new KeptSandbox("c1", "shop", "other", "", "/var/run/netns/blue", 0, ["no address"]));
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true).Single().Addresses, Is.Empty);
+        File.WriteAllText(Directory.GetFiles(_runDir, "c1", SearchOption.AllDirectories).Single(), "{");
+        Assert.That(KeptSandboxes.Read(_runDir, _ => true), Is.Empty);
+    }
+
     [TestCase("fail-closed", 11)]
     [TestCase("fail-open", 0)]
     public async Task Check_without_an_agent(string mode, int code) => Assert.That(CodeOf(await RunAsync("CHECK", Config(mode: mode), Pod)), Is.EqualTo(code));

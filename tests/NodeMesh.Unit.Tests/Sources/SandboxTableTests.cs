@@ -119,6 +119,36 @@ public sealed class SandboxTableTests
     }
 
     [Test]
+    public void What_was_recalled_says_an_address_only_while_the_API_says_none()
+    {
+        _table.Recall([Told("c1", "10.0.0.5") with { IsRecalled = true }]);
+        Assert.That(_changes, Is.EqualTo(1));
+        var pod = Apply(Pod())[1];
+        Assert.That((pod.Addresses.Single().ToString(), pod.Attachment.Sandbox), Is.EqualTo(("10.0.0.5", "/dev/null")));
+        Assert.That(Apply(Pod("10.0.0.6"))[1].Addresses.Single().ToString(), Is.EqualTo("10.0.0.6"));
+        Assert.That(_table.Knows("c1"), Is.False, "whoever asks the runtime asks for this one, too");
+    }
+
+    [Test]
+    public void What_was_recalled_is_of_the_pod_with_that_uid_and_of_no_other()
+    {
+        _table.Recall([Told("c1", "10.0.0.5") with { IsRecalled = true, Uid = "" }, Told("c2", "10.0.0.5") with { IsRecalled = true, Uid = "11111111-3d0f-4f31-9a3e-6f0d1f6f2a11" }]);
+        Assert.That(Apply(Pod())[1].Addresses, Is.Empty);
+    }
+
+    [Test]
+    public void What_is_told_comes_before_what_was_recalled_and_an_end_ends_both()
+    {
+        _table.Add(Told("c1", "10.0.0.5"));
+        _table.Recall([Told("c1", "10.0.0.4") with { IsRecalled = true }, Told("c0", "10.0.0.3") with { IsRecalled = true }]);
+        Assert.That(Apply(Pod())[1].Addresses.Single().ToString(), Is.EqualTo("10.0.0.5"));
+        _table.Remove("c1");
+        Assert.That(Apply(Pod())[1].Addresses.Single().ToString(), Is.EqualTo("10.0.0.3"));
+        _table.Keep(new HashSet<string>());
+        Assert.That(Apply(Pod())[1].Addresses, Is.Empty);
+    }
+
+    [Test]
     public void What_did_not_change_stays_the_same_object()
     {
         _table.Add(Told("c1", "10.0.0.5"));
