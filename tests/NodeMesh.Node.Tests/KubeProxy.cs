@@ -5,13 +5,15 @@ namespace NodeMesh.Node.Tests;
 
 /// <summary>
 /// What a kube-proxy beside the agent does, in the form of its iptables mode: cluster addresses, node ports and external IPs of a cluster's services, policy Cluster,
-/// to ready endpoints; refusal where there are none. All anew at each change.
+/// to ready endpoints; refusal where there are none. And the host ports of IPv4, as the network plugin's portmap serves them. All anew at each change.
 /// </summary>
 internal sealed class KubeProxy(Cluster cluster)
 {
     private const string Jumps = """
         -A PREROUTING -j KUBE-SERVICES
         -A OUTPUT -j KUBE-SERVICES
+        -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+        -A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
         -A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE
         -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000
 
@@ -19,6 +21,8 @@ internal sealed class KubeProxy(Cluster cluster)
 
     public void Sync()
     {
+        // What comes back to 127.0.0.1 comes in by a pod's interface.
+        cluster.Box.Node.Run("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1").MustSucceed("route_localnet");
         Sync("iptables-nft-restore", "IPv4", "10.244.0.0/16");
         Sync("ip6tables-nft-restore", "IPv6", "fd00:244::/56");
     }
@@ -32,6 +36,9 @@ internal sealed class KubeProxy(Cluster cluster)
         foreach (var service in cluster.Api.Store.List("services", "", "").Objects)
             foreach (var port in service["spec"]!["ports"]!.AsArray())
                 Write(service, port!, family, pods, ++count, chains, nat, filter);
+        if (family == "IPv4")
+            foreach (var pod in cluster.Api.Store.List("pods", "", "").Objects)
+                WriteHostPorts(pod, nat);
         var file = Path.Combine(cluster.Box.WorkDir, restore);
         File.WriteAllText(file, $"""
             *filter
@@ -44,6 +51,7 @@ internal sealed class KubeProxy(Cluster cluster)
             :KUBE-SERVICES - [0:0]
             :KUBE-NODEPORTS - [0:0]
             :KUBE-MARK-MASQ - [0:0]
+            :CNI-HOSTPORT-DNAT - [0:0]
             {chains}{nat}-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
             COMMIT
 
@@ -84,6 +92,20 @@ internal sealed class KubeProxy(Cluster cluster)
             chains.Append($":{sep} - [0:0]\n");
             nat.Append($"-A {svc} {chance}-j {sep}\n-A {sep} -s {address} -j KUBE-MARK-MASQ\n");
             nat.Append($"-A {sep} -p {protocol} -j DNAT --to-destination {(isSix ? $"[{address}]" : address)}:{target}\n");
+        }
+    }
+
+    private static void WriteHostPorts(JsonObject pod, StringBuilder nat)
+    {
+        if ((string?)pod["status"]!["podIP"] is not { } address)
+            return;
+        foreach (var port in pod["spec"]!["containers"]!.AsArray().SelectMany(c => c!["ports"]!.AsArray()).Where(p => p!["hostPort"] is not null))
+        {
+            var protocol = ((string)port!["protocol"]!).ToLowerInvariant();
+            var at = $"{(port["hostIP"] is { } ip ? $"-d {ip} " : "")}-p {protocol} --dport {port["hostPort"]}";
+            foreach (var masked in (string[])[address, "127.0.0.1"])
+                nat.Append($"-A CNI-HOSTPORT-DNAT -s {masked} {at} -j KUBE-MARK-MASQ\n");
+            nat.Append($"-A CNI-HOSTPORT-DNAT {at} -j DNAT --to-destination {address}:{port["containerPort"]}\n");
         }
     }
 

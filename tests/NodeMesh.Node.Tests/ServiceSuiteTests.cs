@@ -289,12 +289,10 @@ public sealed class ServiceSuiteTests(bool replacesKubeProxy)
         }
     }
 
-    /// <summary>"no conflict between pods with same hostPort but different hostIP and protocol"; host ports are the network plugin's where the agent is not in kube-proxy's place.</summary>
+    /// <summary>"no conflict between pods with same hostPort but different hostIP and protocol": the network plugin's portmap serves them where the agent is not in kube-proxy's place.</summary>
     [Test]
     public void One_host_port_of_pods_with_different_hostIP_and_protocol()
     {
-        if (!replacesKubeProxy)
-            Assert.Pass("served by portmap there");
         StartServer("one", ",'hostPort':54323,'hostIP':'127.0.0.1'");
         StartServer("two", $",'hostPort':54323,'hostIP':'{NodeBox.NodeAddress}'");
         _servers.Add(_cluster.StartPod("e2e", "three", ["udp:80", "tcp:80"], "", $",'hostPort':54323,'hostIP':'{NodeBox.NodeAddress}'"));
