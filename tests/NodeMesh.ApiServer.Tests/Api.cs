@@ -42,7 +42,7 @@ internal sealed class Api(KubernetesClientConfiguration configuration) : IDispos
             () =>
             {
                 answer = SendOnce(method, path, body, type, accept);
-                return answer.Code is not (429 or >= 500);
+                return answer.Code is not (429 or 500 or 503 or 504);
             },
             $"{method} {path} is answered, after {answer.Code}", s_patience);
         return answer;

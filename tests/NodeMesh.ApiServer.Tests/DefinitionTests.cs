@@ -31,6 +31,36 @@ internal sealed class DefinitionTests : ClusterTests
         return !answer.IsGood && (answer.Code != 422 || (rule > 0 && !answer.Message.Contains(policy.Refusal[(rule + 6)..], StringComparison.Ordinal))) ? $"{policy}: {answer.Code} {answer.Message}" : "";
     }
 
+    /// <summary>So ours are not.</summary>
+    [Test]
+    public void A_definition_whose_rules_may_cost_too_much_is_refused()
+    {
+        var answer = Admin.Create(Yaml.Object("""
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: dears.example.com}
+            spec:
+              group: example.com
+              scope: Cluster
+              names: {kind: Dear, listKind: DearList, plural: dears, singular: dear}
+              versions:
+                - name: v1
+                  served: true
+                  storage: true
+                  schema:
+                    openAPIV3Schema:
+                      type: object
+                      properties:
+                        spec:
+                          type: array
+                          maxItems: 10000
+                          items: {type: array, maxItems: 10000, items: {type: string} }
+                          x-kubernetes-validations: [{rule: "self.all(x, x.all(y, y == 'a'))", message: too dear}]
+            """));
+        Assert.That(answer.Code, Is.EqualTo(422), answer.Message);
+        Assert.That(answer.Message, Does.Contain("exceeds budget"));
+    }
+
     [Test]
     public void Defaults_are_stored_and_unknown_fields_are_not()
     {

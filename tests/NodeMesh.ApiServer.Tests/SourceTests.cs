@@ -143,8 +143,7 @@ internal sealed class SourceTests : ClusterTests
             TheCluster.ForgetAgents();
             using var agent = new Agent(TheCluster.AgentsAccount(), "node-gateway");
             agent.Until(m => Has(m.Gateways, g => g.Name.Namespace == ns), "a gateway is heard");
-            var grants = agent.State.Resources.Single(r => r.Resource == "referencegrants");
-            Assert.That(grants.Objects, Is.EqualTo(1));
+            Testing.Eventually.True(() => agent.State.Resources.Single(r => r.Resource == "referencegrants").Objects == 1, "the grant is heard", TimeSpan.FromMinutes(3));
             Testing.Eventually.True(() => (Admin.Get("/apis/gateway.networking.k8s.io/v1/gatewayclasses/ours").Body["status"]?["conditions"] as JsonArray ?? []).Any(c => (string?)c!["type"] == "Accepted" && (string?)c["status"] == "True"),
                 "the class is accepted", TimeSpan.FromMinutes(3));
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Cel;
+using Cel.Internal;
 
 namespace NodeMesh.Testing.ApiServer;
 
@@ -16,10 +17,14 @@ internal sealed partial class CelRule
 
     private CelRule(string text)
     {
+        Syntax = s_environment.Parse(text);
+
         // The library's has() takes an empty value for an absent one, as protocol buffers do; of a map, which objects are to CEL, it is by key.
         _program = s_environment.Compile(Has().Replace(text, "('$2' in $1)"));
         IsTransition = text.Contains("oldSelf", StringComparison.Ordinal);
     }
+
+    public CelParser.StartContext Syntax { get; }
 
     /// <summary>It compares with what was before, so at first there is nothing to say.</summary>
     public bool IsTransition { get; }

@@ -35,7 +35,8 @@ internal sealed class CustomDefinitions(ObjectStore store)
             throw new StoreException(422, "Invalid", "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation");
         try
         {
-            _ = Served(definition);
+            if (Served(definition).Schema!.TooExpensive is { } why)
+                throw new StoreException(422, "Invalid", $"spec.validation.openAPIV3Schema: Forbidden: {why}");
         }
         catch (Exception e) when (e is NotSupportedException or Cel.CelException or InvalidOperationException or NullReferenceException)
         {

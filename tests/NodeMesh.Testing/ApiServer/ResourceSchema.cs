@@ -30,17 +30,26 @@ public sealed class ResourceSchema
 
     private readonly JsonObject _root;
     private readonly List<(string Place, string Keyword)> _constraints = [];
+    private readonly List<(string Place, string Rule, double Cost)> _costs = [];
 
     /// <exception cref="NotSupportedException">A keyword that is not known here.</exception>
     /// <exception cref="Cel.CelException">A rule that is no CEL.</exception>
     public ResourceSchema(JsonObject root)
     {
         _root = root;
-        Collect(root, "");
+        Collect(root, "", 1);
     }
 
     /// <summary>Everything for which an object can be refused.</summary>
     public IReadOnlyList<(string Place, string Keyword)> Constraints => _constraints;
+
+    /// <summary>What each rule may cost in one object at most.</summary>
+    public IReadOnlyList<(string Place, string Rule, double Cost)> Costs => _costs;
+
+    /// <summary>Why the API server would refuse the schema for what its rules may cost; null: it would not.</summary>
+    public string? TooExpensive =>
+        _costs.Find(c => c.Cost > CelCost.MostOfRule) is { Rule: not null } rule ? $"{rule.Place}: estimated rule cost {rule.Cost} exceeds budget: {rule.Rule}"
+        : _costs.Sum(c => c.Cost) > CelCost.MostOfDefinition ? $"contributed estimated rule cost total {_costs.Sum(c => c.Cost)} exceeds budget" : null;
 
     /// <summary>Of the version that is stored, in a CustomResourceDefinition.</summary>
     public static ResourceSchema Of(JsonObject definition) =>
@@ -71,7 +80,8 @@ public sealed class ResourceSchema
     private static IEnumerable<(string Text, string Message)> RulesOf(JsonObject schema) =>
         (schema["x-kubernetes-validations"] as JsonArray ?? []).Select(r => ((string)r!["rule"]!, (string?)r["message"] ?? (string)r["rule"]!));
 
-    private void Collect(JsonObject schema, string place)
+    /// <param name="times">How often the place may stand in an object.</param>
+    private void Collect(JsonObject schema, string place, double times)
     {
         foreach (var (name, value) in schema)
         {
@@ -90,9 +100,9 @@ public sealed class ResourceSchema
         }
 
         foreach (var (text, _) in RulesOf(schema))
-            _ = CelRule.Compile(text);
+            _costs.Add((Trimmed(place), text, times * CelCost.Of(CelRule.Compile(text).Syntax, schema)));
         foreach (var (step, child) in Children(schema))
-            Collect(child, place + step);
+            Collect(child, place + step, times * (step == "[]" ? (double?)schema["maxItems"] ?? CelCost.Unbounded : step == ".*" ? (double?)schema["maxProperties"] ?? CelCost.Unbounded : 1));
     }
 
     private static IEnumerable<(string Step, JsonObject Schema)> Children(JsonObject schema)

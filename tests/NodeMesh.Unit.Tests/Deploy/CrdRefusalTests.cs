@@ -69,6 +69,28 @@ internal sealed class CrdRefusalTests
             }
     }
 
+    /// <summary>By a reckoning that is above the API server's own.</summary>
+    [TestCaseSource(nameof(s_kinds))]
+    public void The_rules_cost_no_more_than_an_API_server_allows(string kind)
+    {
+        TestContext.Out.WriteLine($"{kind}: {s_schemas[kind].Costs.Sum(c => c.Cost):0} in all, {s_schemas[kind].Costs.Max(c => c.Cost):0} at most");
+        Assert.That(s_schemas[kind].Costs, Has.Count.GreaterThan(20));
+        Assert.That(s_schemas[kind].TooExpensive, Is.Null);
+    }
+
+    [TestCase("type(self.a) == int ? self.a == 1 : self.a == '25%'", 7)]
+    [TestCase("has(self.b) && size(self.b) > 0", 6)]
+    [TestCase("self.b.all(x, x == 'abc')", 53)]
+    [TestCase("self.c == 'x' || self.c in ['One', 'Three']", 17)]
+    public void The_cost_of_a_rule_is_reckoned(string rule, double cost)
+    {
+        var schema = new ResourceSchema((JsonObject)JsonNode.Parse($$"""
+            {"type":"object","x-kubernetes-validations":[{"rule":"{{rule}}","message":"m"}],"properties":{"a":{"x-kubernetes-int-or-string":true},
+             "b":{"type":"array","maxItems":10,"items":{"type":"string"} },"c":{"type":"string","enum":["One","Three"]} } }
+            """)!);
+        Assert.That(schema.Costs.Single().Cost, Is.EqualTo(cost));
+    }
+
     // Written by agents alone, so the translator has nothing to say of it.
     private static readonly (string Status, string Refusal)[] s_statuses =
     [
