@@ -75,9 +75,8 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         var host = look ? RtLinks.Dump(netlink) : _host;
         var known = anew || arrived || !host.SequenceEqual(_host) ? [] : _links;
 
-        // Every veth has a link-local IPv6 address of its own; that does not make it a way to the world.
         if (look)
-            _addressed = RtAddresses.Dump(netlink).Where(a => a.Scope != LinkScope).Select(a => a.Ifindex).ToHashSet();
+            _addressed = WithNetwork(RtAddresses.Dump(netlink), host);
         _insides.Clear();
         _awaited.Clear();
         var found = new Dictionary<EndpointPlan, Way>();
@@ -267,6 +266,16 @@ internal sealed class InterfaceResolver(DatapathOptions options, NetlinkSocket n
         }
 
         return Way.None(reason);
+    }
+
+    /// <summary>
+    /// Interfaces with an address that makes them a way to others. Every veth has a link-local IPv6 address of its own; and the ptp plugin gives the node's end of a pod's the
+    /// gateway's, with no network behind it: that is a pod's interface, also before its pod is found.
+    /// </summary>
+    private static HashSet<int> WithNetwork(List<InterfaceAddress> addresses, List<NetInterface> host)
+    {
+        var veths = host.Where(i => i.Kind == "veth").Select(i => i.Ifindex).ToHashSet();
+        return [.. addresses.Where(a => a.Scope != LinkScope && !(veths.Contains(a.Ifindex) && a.PrefixLength == 8 * a.Address.GetAddressBytes().Length)).Select(a => a.Ifindex)];
     }
 
     private List<NetInterface> Devices(List<NetInterface> host, HashSet<int> pods) => options.NodeDevices.Count > 0
