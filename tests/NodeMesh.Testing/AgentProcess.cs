@@ -25,6 +25,12 @@ public sealed class AgentProcess : IDisposable
 
     public string Log => _process.Output;
 
+    /// <inheritdoc cref="ChildProcess.OutputLength"/>
+    public int LogLength => _process.OutputLength;
+
+    /// <inheritdoc cref="ChildProcess.OutputSince"/>
+    public string LogSince(int length) => _process.OutputSince(length);
+
     public TimeSpan Cpu => _process.Cpu;
 
     /// <summary>Resident memory in bytes, from /proc.</summary>

@@ -46,6 +46,23 @@ public sealed class ChildProcess : IDisposable
         }
     }
 
+    /// <summary>How long <see cref="Output"/> is.</summary>
+    public int OutputLength
+    {
+        get
+        {
+            lock (_output)
+                return _output.Length;
+        }
+    }
+
+    /// <summary>What was printed since <see cref="Output"/> had that length: to be asked often, where all of it would be much.</summary>
+    public string OutputSince(int length)
+    {
+        lock (_output)
+            return _output.ToString(length, _output.Length - length);
+    }
+
     /// <summary>User and system time so far.</summary>
     public TimeSpan Cpu
     {

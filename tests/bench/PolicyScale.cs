@@ -70,12 +70,12 @@ internal static partial class PolicyScale
 
     private static Change Measured(AgentProcess agent, Action change, Regex last)
     {
-        var from = agent.Log.Length;
+        var from = agent.LogLength;
         var cpu = Scale.CpuMilliseconds(agent.Pid);
         var clock = Stopwatch.StartNew();
         change();
         string log;
-        while (!last.IsMatch(log = agent.Log[from..]))
+        while (!last.IsMatch(log = agent.LogSince(from)))
         {
             if (clock.Elapsed > TimeSpan.FromSeconds(10))
                 throw new TimeoutException($"not enforced within 10 s:\n{log}");
