@@ -13,7 +13,8 @@ public static class Yaml
     /// <summary>The one document of a text.</summary>
     public static JsonObject Object(string text) => Objects(text).Single();
 
-    private static JsonNode? Json(ApiNode node) => node switch
+    /// <summary>What was read already.</summary>
+    internal static JsonNode? Json(ApiNode node) => node switch
     {
         ApiMap map => new JsonObject(map.Fields.Select(f => KeyValuePair.Create(f.Name, Json(f.Value)))),
         ApiList list => new JsonArray([.. list.Items.Select(Json)]),

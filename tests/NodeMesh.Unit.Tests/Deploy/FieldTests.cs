@@ -1,8 +1,8 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using k8s.Models;
 using NodeMesh.Sources.Dom;
+using NodeMesh.Testing;
 using static NodeMesh.Unit.Tests.Deploy.Manifest;
 
 namespace NodeMesh.Unit.Tests.Deploy;
@@ -37,7 +37,7 @@ public sealed class FieldTests
 
     [TestCaseSource(nameof(Objects))]
     public void Has_no_field_that_the_API_has_not(string kind, object manifest) =>
-        Assert.That(() => JsonSerializer.Deserialize(Json((ApiNode)manifest), s_types[kind], s_strict), Throws.Nothing);
+        Assert.That(() => JsonSerializer.Deserialize(Yaml.Json((ApiNode)manifest), s_types[kind], s_strict), Throws.Nothing);
 
     [TestCase("""{"spec":{"template":{"spec":{"hostNetwerk":true}}}}""")]
     [TestCase("""{"spec":{"template":{"spec":{"hostNetwork":"yes"}}}}""")]
@@ -47,14 +47,4 @@ public sealed class FieldTests
     /// <summary>Of a component: each is the part of an object that it changes.</summary>
     private static IEnumerable<ApiNode> Patches(string file) =>
         Read(file).SelectMany(o => Items(o, "patches")).SelectMany(p => NodeMesh.Sources.Files.YamlReader.Read(Text(p, "patch"))).OfType<ApiNode>();
-
-    private static JsonNode? Json(ApiNode node) => node switch
-    {
-        ApiMap map => new JsonObject(map.Fields.Select(f => KeyValuePair.Create(f.Name, Json(f.Value)))),
-        ApiList list => new JsonArray([.. list.Items.Select(Json)]),
-        ApiScalar { Kind: ScalarKind.Number or ScalarKind.Flag } scalar => JsonNode.Parse(scalar.Text),
-        ApiScalar { Kind: ScalarKind.Null } => null,
-        ApiScalar scalar => JsonValue.Create(scalar.Text),
-        _ => throw new ArgumentOutOfRangeException(nameof(node)),
-    };
 }
