@@ -15,8 +15,7 @@ public static class NodeMounts
     /// <returns>What was mounted, in words; empty when all was there.</returns>
     /// <exception cref="SyscallException">It could not be.</exception>
     public static IReadOnlyList<string> Ensure(string mountNamespace, string bpffs) =>
-        FileSystems.IsBpffs(bpffs) && Cgroups.Find("").Length > 0 ? []
-        : mountNamespace.Length > 0 ? MountNamespace.Run(mountNamespace, () => Ensure(bpffs)) : Ensure(bpffs);
+        mountNamespace.Length == 0 || (FileSystems.IsBpffs(bpffs) && Cgroups.Find("").Length > 0) ? Ensure(bpffs) : MountNamespace.Run(mountNamespace, () => Ensure(bpffs));
 
     private static List<string> Ensure(string bpffs)
     {

@@ -1,7 +1,8 @@
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
-using k8s.Authentication;
 using NodeMesh.Testing;
+using NodeMesh.Testing.ApiServer;
+using k8s.Authentication;
 
 namespace NodeMesh.ApiServer.Tests;
 
@@ -60,7 +61,7 @@ internal sealed class AccessTests : ClusterTests
         var token = first.AccessToken;
         var configuration = TheCluster.Cluster.Nobody;
         configuration.TokenProvider = new CurrentToken(() => Volatile.Read(ref token));
-        using var agent = new Agent(configuration);
+        using var agent = new ApiAgent(configuration);
         agent.Until(m => m.Namespaces.Any(n => n.Name == ns), "it is heard with the first token");
 
         // As a kubelet does it: the next token is there before the old one ends.

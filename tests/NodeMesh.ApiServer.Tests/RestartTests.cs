@@ -1,4 +1,5 @@
 using NodeMesh.Model;
+using NodeMesh.Testing.ApiServer;
 
 namespace NodeMesh.ApiServer.Tests;
 
@@ -17,7 +18,7 @@ internal sealed class RestartTests : ClusterTests
             SourceTests.Run(ns, $"web-{i}", $"10.1.1.{i + 1}");
         }
 
-        using var agent = new Agent(TheCluster.AgentsAccount());
+        using var agent = new ApiAgent(TheCluster.AgentsAccount());
         agent.Until(m => Count(m) == 20, "all pods are heard");
         var least = int.MaxValue;
         agent.Each = m => Interlocked.Exchange(ref least, Math.Min(least, Count(m)));

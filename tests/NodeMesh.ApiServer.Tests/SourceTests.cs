@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeMesh.Model;
+using NodeMesh.Testing.ApiServer;
 
 namespace NodeMesh.ApiServer.Tests;
 
@@ -39,7 +40,7 @@ internal sealed class SourceTests : ClusterTests
         Admin.Apply($"{{apiVersion: nodemesh.io/v1alpha1, kind: ClusterMeshPolicy, metadata: {{name: cluster-{ns}}}, spec: {{namespaceSelector: {{matchLabels: {{team: {ns}}}}}, egress: [{{to: [{{entity: all}}]}}]}}}}");
         var address = IpAddr.Parse((string)Admin.Get($"/api/v1/namespaces/{ns}/services/web").Body["spec"]!["clusterIP"]!);
 
-        using var agent = new Agent(TheCluster.AgentsAccount());
+        using var agent = new ApiAgent(TheCluster.AgentsAccount());
         agent.Until(m => m.Revision > 0, "there is a first snapshot");
         var mesh = agent.Mesh;
         Assert.That(mesh.Diagnostics.Where(d => d.Severity == Severity.Error && d.Object.Name.Namespace == ns), Is.Empty);
@@ -109,7 +110,7 @@ internal sealed class SourceTests : ClusterTests
     {
         var ns = TheCluster.Namespace();
         Admin.Apply($"{{apiVersion: v1, kind: Service, metadata: {{name: web, namespace: {ns}}}, spec: {{ports: [{{port: 80}}]}}}}");
-        using var agent = new Agent(TheCluster.AgentsAccount());
+        using var agent = new ApiAgent(TheCluster.AgentsAccount());
         agent.Until(m => Has(m.Services, s => s.Name.Namespace == ns), "the service is heard, without the kinds that are not there");
         Install("HTTPRoute", "httproutes", "v1");
         try
@@ -141,7 +142,7 @@ internal sealed class SourceTests : ClusterTests
             Admin.Apply($"{{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {{name: edge, namespace: {ns}}}, spec: {{gatewayClassName: ours, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}}}");
             Admin.Apply($"{{apiVersion: gateway.networking.k8s.io/v1beta1, kind: ReferenceGrant, metadata: {{name: grant, namespace: {ns}}}, spec: {{from: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}}], to: [{{group: '', kind: Service}}]}}}}");
             TheCluster.ForgetAgents();
-            using var agent = new Agent(TheCluster.AgentsAccount(), "node-gateway");
+            using var agent = new ApiAgent(TheCluster.AgentsAccount(), "node-gateway");
             agent.Until(m => Has(m.Gateways, g => g.Name.Namespace == ns), "a gateway is heard");
             Testing.Eventually.True(() => agent.State.Resources.Single(r => r.Resource == "referencegrants").Objects == 1, "the grant is heard", TimeSpan.FromMinutes(3));
             Testing.Eventually.True(() => (Admin.Get("/apis/gateway.networking.k8s.io/v1/gatewayclasses/ours").Body["status"]?["conditions"] as JsonArray ?? []).Any(c => (string?)c!["type"] == "Accepted" && (string?)c["status"] == "True"),

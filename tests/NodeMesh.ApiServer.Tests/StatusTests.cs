@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NodeMesh.Testing;
+using NodeMesh.Testing.ApiServer;
 
 namespace NodeMesh.ApiServer.Tests;
 
@@ -26,8 +27,8 @@ internal sealed class StatusTests : ClusterTests
         // No schema can see that an expression does not compile.
         Admin.Apply($"{{apiVersion: nodemesh.io/v1alpha1, kind: MeshPolicy, metadata: {{name: bad, namespace: {ns}}}, spec: {{ingress: [{{http: [{{paths: [{{type: Regex, value: '('}}]}}]}}]}}}}");
         Admin.Apply($"{{apiVersion: nodemesh.io/v1alpha1, kind: ClusterMeshPolicy, metadata: {{name: bad-{ns}}}, spec: {{namespaceSelector: {{matchLabels: {{team: {ns}}}}}, ingress: [{{http: [{{paths: [{{type: Regex, value: '('}}]}}]}}]}}}}");
-        using var one = new Agent(TheCluster.AgentsAccount(), $"one-{ns}");
-        using var two = new Agent(TheCluster.AgentsAccount(), $"two-{ns}");
+        using var one = new ApiAgent(TheCluster.AgentsAccount(), $"one-{ns}");
+        using var two = new ApiAgent(TheCluster.AgentsAccount(), $"two-{ns}");
         Eventually.True(() => Condition(Status("good"), "Programmed") == "True Programmed 1", "it is programmed", s_patience);
         Assert.That(Condition(Status("good"), "Accepted"), Is.EqualTo("True Accepted 1"));
         Eventually.True(() => Condition(Status("bad"), "Accepted") == "False Invalid 1", "it is refused", s_patience);
@@ -59,7 +60,7 @@ internal sealed class StatusTests : ClusterTests
         try
         {
             Admin.Apply(SourceTests.Route(ns));
-            using var agent = new Agent(TheCluster.AgentsAccount(), $"route-{ns}");
+            using var agent = new ApiAgent(TheCluster.AgentsAccount(), $"route-{ns}");
             Eventually.True(() => Condition(Parent(), "Accepted") == "True Accepted 1" && Condition(Parent(), "ResolvedRefs") == "True ResolvedRefs 1", "it is accepted", s_patience);
             Assert.That((string?)Parent()!["parentRef"]!["name"], Is.EqualTo("web"));
         }

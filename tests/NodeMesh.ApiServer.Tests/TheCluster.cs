@@ -79,6 +79,7 @@ public sealed class TheCluster
             request["spec"]!["boundObjectRef"] = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Secret", ["name"] = secret["metadata"]!["name"]!.DeepClone(), ["uid"] = secret["metadata"]!["uid"]!.DeepClone() };
         var answer = Admin.Send(HttpMethod.Post, $"/api/v1/namespaces/{Home}/serviceaccounts/nodemesh-agent/token", request).Good("TokenRequest");
         var configuration = Cluster.Nobody;
+        configuration.Namespace = Home;
         configuration.AccessToken = (string)answer["status"]!["token"]!;
         return configuration;
     }

@@ -33,7 +33,7 @@ public sealed class NodeBox : IDisposable
         Bpffs = Path.Combine("/sys/fs/bpf", Id);
         Node = new Netns($"{Id}-node", this);
         Outside = new Netns($"{Id}-out", this).Unhooked;
-        _watchdog = new Watchdog(Id, [Cgroup, UnhookedCgroup, OtherCgroup], Bpffs, WorkDir);
+        _watchdog = Watchdog.OfBox(Id, [Cgroup, UnhookedCgroup, OtherCgroup], Bpffs, WorkDir);
         Directory.CreateDirectory(ConfigDir);
         Directory.CreateDirectory(Cgroup);
         Directory.CreateDirectory(UnhookedCgroup);

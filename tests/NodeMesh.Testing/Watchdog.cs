@@ -3,17 +3,21 @@ using System.Diagnostics;
 namespace NodeMesh.Testing;
 
 /// <summary>A shell in a session of its own that waits for our end of a pipe to close, by Dispose or by death, and then cleans up.</summary>
-internal sealed class Watchdog : IDisposable
+public sealed class Watchdog : IDisposable
 {
     private readonly Process _shell;
 
-    public Watchdog(string prefix, string[] cgroups, string bpffs, string workDir)
+    /// <param name="cleanUp">Shell, with <paramref name="arguments"/> from $0 on.</param>
+    public Watchdog(string cleanUp, params string[] arguments) =>
+        _shell = Process.Start(new ProcessStartInfo("setsid", ["/bin/sh", "-c", $"trap '' INT TERM HUP\ncat > /dev/null\n{cleanUp}", .. arguments]) { RedirectStandardInput = true })
+            ?? throw new InvalidOperationException("setsid did not start");
+
+    /// <summary>Of a box: its processes, pins, namespaces, cgroups and files.</summary>
+    internal static Watchdog OfBox(string prefix, string[] cgroups, string bpffs, string workDir)
     {
         var roots = string.Join(' ', cgroups);
         // Again until none is left, since a process may be starting another while we look and one in the kernel ends when it leaves that.
-        var script = $$"""
-            trap '' INT TERM HUP
-            cat > /dev/null
+        return new Watchdog($$"""
             for round in $(seq 600); do
               pids=$(find {{roots}} -name cgroup.procs -exec cat {} + 2> /dev/null)
               [ "$pids" ] || break
@@ -26,16 +30,14 @@ internal sealed class Watchdog : IDisposable
               for try in $(seq 100); do find $cgroup -depth -type d -exec rmdir {} + 2> /dev/null; [ -d $cgroup ] || break; sleep 0.1; done
             done
             rm -rf {{workDir}}
-            """;
-        _shell = Process.Start(new ProcessStartInfo("setsid", ["/bin/sh", "-c", script]) { RedirectStandardInput = true })
-            ?? throw new InvalidOperationException("setsid did not start");
+            """);
     }
 
     public void Dispose()
     {
         _shell.StandardInput.Close();
         if (!_shell.WaitForExit(TimeSpan.FromSeconds(60)))
-            throw new TimeoutException("the box's clean-up did not end");
+            throw new TimeoutException("the clean-up did not end");
         _shell.Dispose();
     }
 }

@@ -38,7 +38,7 @@ internal sealed record PeerGroups(
             return old;
 
         // Where numbers collide, they depend on each other, and all are given anew.
-        return (old.Terms.Count > 0 ? new PeerGroupsEdit(old, peers).Run(come, gone, identities) : null) ?? All(terms, peers);
+        return (old.Terms.Count > 0 ? new PeerGroupsEdit(old, peers).Run(terms, come, gone, identities) : null) ?? All(terms, peers);
     }
 
     public static RowTable<ContentHash, PeerTerm> TermsOf(IEnumerable<PolicySet> sets)

@@ -14,19 +14,15 @@ internal sealed class PeerGroupsEdit(PeerGroups old, PeerMatcher peers)
 
     public static PeerGroupEntry Row(uint group) => new() { Group = group, Next = group };
 
+    /// <param name="terms">All that there are now.</param>
+    /// <param name="come">Of those, the ones that are new.</param>
     /// <returns>Null when numbers collide.</returns>
-    public PeerGroups? Run(IReadOnlyCollection<PeerTerm> come, HashSet<ContentHash> gone, IReadOnlyList<(Identity? Old, Identity? New)> identities)
+    public PeerGroups? Run(
+        RowTable<ContentHash, PeerTerm> terms, IReadOnlyCollection<PeerTerm> come, HashSet<ContentHash> gone, IReadOnlyList<(Identity? Old, Identity? New)> identities)
     {
-        var terms = old.Terms.ToBuilder();
-        foreach (var hash in gone)
-            terms.Remove(hash);
-        foreach (var term in come)
-            terms.Set(term.Hash, term);
-        var now = terms.ToTable();
-
-        foreach (var (id, matches) in Touched(come, gone, identities, now))
+        foreach (var (id, matches) in Touched(come, gone, identities, terms))
             Move(id, matches);
-        return _ids.IsDisturbed ? null : new PeerGroups(now, _of.ToTable(), _byHash.ToTable(), _ids.ToSpace(), _rows.ToTable());
+        return _ids.IsDisturbed ? null : new PeerGroups(terms, _of.ToTable(), _byHash.ToTable(), _ids.ToSpace(), _rows.ToTable());
     }
 
     /// <summary>What terms now say about each identity of which they may say something else.</summary>

@@ -138,12 +138,17 @@ internal static class PolicyStage
 
     private static EndpointPlan Endpoint(Workload pod, uint set, bool isHeld, IdentityTable identities)
     {
-        // A pod's own list, unless another pod has one of them.
-        var addresses = pod.Addresses;
-        for (var i = 0; i < pod.Addresses.Length; i++)
-            if (!identities.Owns(pod, pod.Addresses[i]) || pod.Addresses.AsSpan()[..i].Contains(pod.Addresses[i]))
-                addresses = [.. pod.Addresses.Where(a => identities.Owns(pod, a)).Distinct()];
+        var addresses = AreItsOwn(pod, identities) ? pod.Addresses : [.. pod.Addresses.Where(a => identities.Owns(pod, a)).Distinct()];
         var identity = addresses.Length > 0 ? identities.Of(addresses[0]) : (uint)IdentityId.Unknown;
         return new EndpointPlan(pod.Name, pod.Attachment, addresses, identity, set) { IsHeld = isHeld };
+    }
+
+    /// <summary>Each of its addresses, and each named once.</summary>
+    private static bool AreItsOwn(Workload pod, IdentityTable identities)
+    {
+        for (var i = 0; i < pod.Addresses.Length; i++)
+            if (!identities.Owns(pod, pod.Addresses[i]) || pod.Addresses.AsSpan()[..i].Contains(pod.Addresses[i]))
+                return false;
+        return true;
     }
 }

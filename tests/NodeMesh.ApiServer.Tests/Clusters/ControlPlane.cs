@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -26,7 +24,7 @@ internal sealed class ControlPlane : ICluster
     private readonly LastWill _will;
     private readonly string _apiServer;
     private readonly string[] _flags;
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePort.Next();
     private readonly string _store;
     private readonly ChildProcess _etcd;
     private ChildProcess _server;
@@ -37,8 +35,8 @@ internal sealed class ControlPlane : ICluster
     {
         _will = new LastWill(_folder);
         _apiServer = apiServer;
-        _store = Url("http", FreePort());
-        var peers = Url("http", FreePort());
+        _store = Url("http", FreePort.Next());
+        var peers = Url("http", FreePort.Next());
         _admin = _authority.Issue("CN=nodemesh-test, O=system:masters", isServer: false);
         var serving = _authority.Issue("CN=kube-apiserver", isServer: true);
         using var accounts = RSA.Create(2048);
@@ -203,11 +201,4 @@ internal sealed class ControlPlane : ICluster
     private static string Url(string scheme, int port) => string.Create(CultureInfo.InvariantCulture, $"{scheme}://127.0.0.1:{port}");
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 }

@@ -1,21 +1,19 @@
-using System.Diagnostics;
 using System.Globalization;
+using NodeMesh.Testing;
 
 namespace NodeMesh.ApiServer.Tests.Clusters;
 
-/// <summary>A shell in a session of its own that waits for our end of a pipe to close, by Dispose or by death: what still runs then is ended, by pid, and the folder goes.</summary>
+/// <summary>When this goes, by Dispose or by our death, what still runs is ended, by pid, and the folder goes.</summary>
 internal sealed class LastWill : IDisposable
 {
     private readonly string _folder;
-    private readonly Process _shell;
+    private readonly Watchdog _watchdog;
 
     /// <param name="folder">In which the pids are kept, too.</param>
     public LastWill(string folder)
     {
         _folder = folder;
         const string script = """
-            trap '' INT TERM HUP
-            cat > /dev/null
             for pid in $(cat "$0"/*.pid 2> /dev/null); do kill -TERM "$pid" 2> /dev/null; done
             for round in $(seq 100); do
               alive=
@@ -26,18 +24,12 @@ internal sealed class LastWill : IDisposable
             for pid in $(cat "$0"/*.pid 2> /dev/null); do kill -KILL "$pid" 2> /dev/null; done
             rm -rf "$0"
             """;
-        _shell = Process.Start(new ProcessStartInfo("setsid", ["/bin/sh", "-c", script, folder]) { RedirectStandardInput = true }) ?? throw new InvalidOperationException("setsid did not start");
+        _watchdog = new Watchdog(script, folder);
     }
 
     public void Remember(string name, int pid) => File.WriteAllText(Path.Combine(_folder, $"{name}.pid"), pid.ToString(CultureInfo.InvariantCulture) + "\n");
 
     public void Forget(string name) => File.Delete(Path.Combine(_folder, $"{name}.pid"));
 
-    public void Dispose()
-    {
-        _shell.StandardInput.Close();
-        if (!_shell.WaitForExit(TimeSpan.FromSeconds(60)))
-            throw new TimeoutException("the clean-up did not end");
-        _shell.Dispose();
-    }
+    public void Dispose() => _watchdog.Dispose();
 }

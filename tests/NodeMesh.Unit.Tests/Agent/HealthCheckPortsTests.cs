@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Agent.Hosting;
 using NodeMesh.Model;
+using NodeMesh.Testing;
 
 namespace NodeMesh.Unit.Tests.Agent;
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Proxy;
+using NodeMesh.Testing;
 
 namespace NodeMesh.Unit.Tests.Proxy;
 

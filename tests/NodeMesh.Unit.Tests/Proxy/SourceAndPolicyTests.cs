@@ -5,6 +5,7 @@ using System.Text;
 using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Proxy;
+using NodeMesh.Testing;
 
 namespace NodeMesh.Unit.Tests.Proxy;
 

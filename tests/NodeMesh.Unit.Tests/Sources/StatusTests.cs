@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using NodeMesh.Model;
 using NodeMesh.Sources;
 using NodeMesh.Sources.Kubernetes;
 using NodeMesh.Sources.Kubernetes.Status;
@@ -16,50 +15,8 @@ internal sealed class StatusTests
     private const string Routes = "gateway.networking.k8s.io/httproutes";
     private const string Classes = "gateway.networking.k8s.io/gatewayclasses";
 
-    private readonly List<Agent> _agents = [];
+    private readonly List<ApiAgent> _agents = [];
     private InProcessApiServer _server = null!;
-
-    /// <summary>A node's source and writer, for which the compiler and the kernel are quick.</summary>
-    private sealed class Agent : IAsyncDisposable
-    {
-        private readonly CancellationTokenSource _stop = new();
-        private readonly MeshWorld _world = new(1);
-        private readonly KubernetesSource _source;
-        private readonly Task _running;
-        private MeshSnapshot _mesh = MeshSnapshot.Empty;
-
-        public Agent(InProcessApiServer server, string node, TimeProvider? time = null)
-        {
-            _source = new KubernetesSource(new ApiServerAccess(server.Client()), _world.Events, time: time);
-            _running = Task.WhenAll(_source.RunAsync(_stop.Token), FollowAsync(), _source.WriteStatusesAsync(node, Input, p => Problems.Enqueue(p), _stop.Token));
-        }
-
-        public System.Collections.Concurrent.ConcurrentQueue<string> Problems { get; } = new();
-
-        /// <summary>False: the kernel does not take what comes.</summary>
-        public bool Enforces { get; set; } = true;
-
-        public async ValueTask DisposeAsync()
-        {
-            await _stop.CancelAsync();
-            await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _source.Dispose();
-            _stop.Dispose();
-        }
-
-        private StatusInput Input()
-        {
-            var heard = _world.Progress;
-            var mesh = Volatile.Read(ref _mesh);
-            return new StatusInput(mesh, mesh.Diagnostics, mesh.Revision >= heard.Revision ? heard : SourceProgress.None, Enforces ? heard : SourceProgress.None);
-        }
-
-        private async Task FollowAsync()
-        {
-            await foreach (var mesh in _world.SnapshotsAsync(_stop.Token))
-                Volatile.Write(ref _mesh, mesh);
-        }
-    }
 
     [SetUp]
     public async Task Begin()
@@ -73,14 +30,14 @@ internal sealed class StatusTests
     public async Task End()
     {
         foreach (var agent in _agents)
-            await agent.DisposeAsync();
+            agent.Dispose();
         _agents.Clear();
         await _server.DisposeAsync();
     }
 
-    private Agent Start(string node)
+    private ApiAgent Start(string node)
     {
-        var agent = new Agent(_server, node);
+        var agent = new ApiAgent(_server.Client(), node);
         _agents.Add(agent);
         return agent;
     }
@@ -264,9 +221,9 @@ internal sealed class StatusTests
         Route("route", "web", """{"name":"web","port":80}""");
         Class("ours");
         var time = new SkewedTime(TimeProvider.System) { Skew = TimeSpan.FromHours(2) };
-        var before = new Agent(_server, "n1", time);
+        var before = new ApiAgent(_server.Client(), "n1", time);
         Eventually.True(() => IsAllSaid() && Condition(StatusOf(Policies, "good"), "Programmed").StartsWith("True", StringComparison.Ordinal), "all is said");
-        Task.Run(() => before.DisposeAsync().AsTask()).Wait();
+        before.Dispose();
         var (written, events) = (Written(), _server.Store.List("events", "shop", "").Objects.Count);
 
         // Nobody holds the Lease any more, so that nobody has to wait for it.

@@ -5,6 +5,7 @@ using NodeMesh.Model;
 using NodeMesh.Plan;
 using NodeMesh.Proxy;
 using NodeMesh.Proxy.Tls;
+using NodeMesh.Testing;
 using NodeMesh.Unit.Tests.Proxy;
 using NodeMesh.Unit.Tests.Routing;
 

@@ -5,10 +5,10 @@ using NodeMesh.Sources;
 using NodeMesh.Sources.Kubernetes;
 using NodeMesh.Sources.Kubernetes.Status;
 
-namespace NodeMesh.ApiServer.Tests;
+namespace NodeMesh.Testing.ApiServer;
 
 /// <summary>What an agent is to an API server: its source and its writer of statuses, with a compiler and a kernel that are quick.</summary>
-internal sealed class Agent : IDisposable
+internal sealed class ApiAgent : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly MeshWorld _world = new(1);
@@ -17,10 +17,9 @@ internal sealed class Agent : IDisposable
     private MeshSnapshot _mesh = MeshSnapshot.Empty;
 
     /// <param name="writesStatuses">As a node of this name; empty: it only reads.</param>
-    public Agent(KubernetesClientConfiguration configuration, string writesStatuses = "")
+    public ApiAgent(KubernetesClientConfiguration configuration, string writesStatuses = "", TimeProvider? time = null)
     {
-        configuration.Namespace = TheCluster.Home;
-        _source = new KubernetesSource(new ApiServerAccess(configuration), _world.Events);
+        _source = new KubernetesSource(new ApiServerAccess(configuration), _world.Events, time: time);
         Task[] runs = [_source.RunAsync(_stop.Token), FollowAsync()];
         _running = Task.WhenAll(writesStatuses.Length > 0 ? [.. runs, _source.WriteStatusesAsync(writesStatuses, Input, Problems.Enqueue, _stop.Token)] : runs);
     }
@@ -28,6 +27,9 @@ internal sealed class Agent : IDisposable
     public ConcurrentQueue<string> Problems { get; } = new();
 
     public MeshSnapshot Mesh => Volatile.Read(ref _mesh);
+
+    /// <summary>False: the kernel does not take what comes.</summary>
+    public bool Enforces { get; set; } = true;
 
     /// <summary>Each snapshot, as it comes.</summary>
     public Action<MeshSnapshot>? Each { get; set; }
@@ -47,7 +49,7 @@ internal sealed class Agent : IDisposable
     {
         try
         {
-            Testing.Eventually.True(() => fits(Mesh), what, TimeSpan.FromMinutes(3));
+            Eventually.True(() => fits(Mesh), what, TimeSpan.FromMinutes(3));
         }
         catch (TimeoutException e)
         {
@@ -60,7 +62,7 @@ internal sealed class Agent : IDisposable
         var heard = _world.Progress;
         var mesh = Mesh;
         var known = mesh.Revision >= heard.Revision ? heard : SourceProgress.None;
-        return new StatusInput(mesh, mesh.Diagnostics, known, known);
+        return new StatusInput(mesh, mesh.Diagnostics, known, Enforces ? heard : SourceProgress.None);
     }
 
     private async Task FollowAsync()

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace NodeMesh.Unit.Tests;
+namespace NodeMesh.Testing;
 
 /// <summary>Ports that a test binds later, or again.</summary>
-internal static class FreePort
+public static class FreePort
 {
     private static int _last = 20_000 + (Environment.ProcessId % 5_000);
 
